@@ -1,0 +1,1 @@
+export type { Catalog, CatalogSnapshot } from './catalog.ts';

@@ -1,0 +1,21 @@
+export { assert, assertNever } from './assert.ts';
+export { type Clock, type Random, sleep } from './clock.ts';
+export {
+  canceledError,
+  type RetryScope,
+  SkeinError,
+  type SkeinErrorOptions,
+  SqlState,
+  toSkeinError,
+} from './errors.ts';
+export {
+  type AttemptId,
+  formatAttempt,
+  type QueryId,
+  queryId,
+  type StageId,
+  stageId,
+  type WorkerId,
+  workerId,
+} from './ids.ts';
+export { systemClock, systemRandom } from './system.node.ts';

@@ -1,0 +1,14 @@
+export type {
+  ClusterInfo,
+  QueryErrorInfo,
+  QueryHandle,
+  QueryInfo,
+  QueryProgress,
+  QueryRequest,
+  QueryService,
+  QueryState,
+  QueryStats,
+  ResultPage,
+  WorkerInfo,
+} from './query-service.ts';
+export type { OperatorTree, QueryTree, StageTree, TaskTree } from './query-tree.ts';

@@ -1,0 +1,1 @@
+export { SkeinError } from './common/index.ts';

@@ -1,0 +1,8 @@
+export type {
+  DistributedPlan,
+  PlannerContext,
+  PlannerTable,
+  StageOutput,
+  StagePlan,
+  StageTasks,
+} from './stage-plan.ts';

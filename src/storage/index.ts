@@ -1,0 +1,1 @@
+export type { FileFormat, HivePartitioning, Split, TableFile, TableSnapshot } from './table.ts';

@@ -1,0 +1,12 @@
+export type { RecordBatch, SqlValue } from './record-batch.ts';
+export {
+  type Column,
+  formatType,
+  quoteIdentifier,
+  quoteLiteral,
+  type ScalarName,
+  type Schema,
+  type SqlType,
+  sameType,
+  scalar,
+} from './sql-type.ts';
