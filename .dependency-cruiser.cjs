@@ -16,7 +16,8 @@ const layers = {
   worker: ['storage', 'duckdb', 'exchange'],
   coordinator: ['planner', 'catalog', 'duckdb', 'exchange', 'worker'],
   server: ['coordinator'],
-  main: ['server', 'coordinator', 'worker'],
+  client: ['types'],
+  main: ['server', 'coordinator', 'worker', 'client'],
   cli: ['main'],
 };
 

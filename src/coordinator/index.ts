@@ -11,4 +11,4 @@ export type {
   ResultPage,
   WorkerInfo,
 } from './query-service.ts';
-export type { OperatorTree, QueryTree, StageTree, TaskTree } from './query-tree.ts';
+export type { QueryTree, StageTree, TaskTree } from './query-tree.ts';

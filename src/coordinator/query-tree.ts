@@ -1,3 +1,4 @@
+import type { OperatorTree } from '../plan/index.ts';
 import type { QueryState } from './query-service.ts';
 
 /** A query's stages as they ran: the single source of EXPLAIN, DOT and the dashboard. */
@@ -30,15 +31,6 @@ export interface StageTree {
   /** From its first task's start to its last task's end. */
   readonly elapsedMs: number | undefined;
   readonly tasks: readonly TaskTree[];
-}
-
-export interface OperatorTree {
-  /** `scan`, `filter`, `hash join` ... */
-  readonly kind: string;
-  /** Table, predicates, keys, aggregates: one a line. */
-  readonly details: readonly string[];
-  readonly estimatedRows: number | undefined;
-  readonly children: readonly OperatorTree[];
 }
 
 export interface TaskTree {

@@ -10,6 +10,7 @@ export type {
   WindowFrame,
 } from './expression.ts';
 export { exprChildren, mapExprChildren, remapColumns, walkExpr } from './map-expr.ts';
+export type { OperatorTree } from './operator-tree.ts';
 export type {
   AggregateNode,
   CteRefNode,
