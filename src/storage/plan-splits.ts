@@ -1,0 +1,77 @@
+import type { Split, TableSnapshot } from './table.ts';
+
+/** The smallest piece a scan can be cut into: one row group, or a whole file where the format has none. */
+interface Unit {
+  readonly path: string;
+  readonly firstRow: number | undefined;
+  readonly rowCount: number | undefined;
+  readonly bytes: number;
+}
+
+/** How many pieces the table's scan can be cut into. */
+export function countSplits(table: TableSnapshot): number {
+  return table.files.reduce((count, file) => count + (file.rowGroups?.length ?? 1), 0);
+}
+
+/**
+ * Deals the table's rows out over `count` tasks: runs of row groups in file order, about equal in bytes. Neighbouring
+ * row groups of a file become one split. Every row is in exactly one split.
+ * @returns `count` lists; some are empty when there are fewer pieces than tasks
+ */
+export function dealSplits(table: TableSnapshot, count: number): readonly (readonly Split[])[] {
+  const units = table.files.flatMap(fileUnits);
+  const total = units.reduce((sum, unit) => sum + unit.bytes, 0);
+  const tasks: Split[][] = Array.from({ length: count }, () => []);
+  let before = 0;
+  units.forEach((unit, index) => {
+    const middle = before + unit.bytes / 2;
+    const share = total > 0 ? middle / total : (index + 0.5) / units.length;
+    appendUnit(tasks[Math.min(count - 1, Math.floor(share * count))] ?? [], unit);
+    before += unit.bytes;
+  });
+  return tasks;
+}
+
+/** Every row of the table, file by file. */
+export function wholeSplits(table: TableSnapshot): readonly Split[] {
+  return table.files.map((file) => ({
+    path: file.path,
+    firstRow: undefined,
+    rowCount: undefined,
+    bytes: file.bytes,
+  }));
+}
+
+function fileUnits(file: TableSnapshot['files'][number]): readonly Unit[] {
+  const groups = file.rowGroups;
+  if (groups === undefined || groups.length <= 1) {
+    return [{ path: file.path, firstRow: undefined, rowCount: undefined, bytes: file.bytes }];
+  }
+  const rows = groups.reduce((sum, group) => sum + group, 0);
+  let firstRow = 0;
+  return groups.map((rowCount) => {
+    const unit = { path: file.path, firstRow, rowCount, bytes: (file.bytes * rowCount) / Math.max(1, rows) };
+    firstRow += rowCount;
+    return unit;
+  });
+}
+
+function appendUnit(splits: Split[], unit: Unit): void {
+  const last = splits.at(-1);
+  const continues =
+    last !== undefined &&
+    last.path === unit.path &&
+    last.firstRow !== undefined &&
+    last.rowCount !== undefined &&
+    unit.rowCount !== undefined &&
+    last.firstRow + last.rowCount === unit.firstRow;
+  if (!continues) {
+    splits.push(unit);
+    return;
+  }
+  splits[splits.length - 1] = {
+    ...last,
+    rowCount: (last.rowCount ?? 0) + (unit.rowCount ?? 0),
+    bytes: last.bytes + unit.bytes,
+  };
+}
