@@ -18,4 +18,6 @@ export {
   type WorkerId,
   workerId,
 } from './ids.ts';
+export { nearestName } from './nearest.ts';
 export { systemClock, systemRandom } from './system.node.ts';
+export { formatBytes, formatCount, formatDuration, parseBytes, parseDuration } from './units.ts';

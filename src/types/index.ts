@@ -1,3 +1,4 @@
+export { formatValue } from './format-value.ts';
 export type { RecordBatch, SqlValue } from './record-batch.ts';
 export {
   type Column,
