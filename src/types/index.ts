@@ -1,4 +1,15 @@
 export { formatValue } from './format-value.ts';
+export { paramFromJson, paramToJson } from './json-param.ts';
+export {
+  formatBlob,
+  isUnnamedStruct,
+  type JsonDecoder,
+  type JsonEncoder,
+  jsonDecoder,
+  jsonEncoder,
+  parseBlob,
+} from './json-value.ts';
+export { parseType } from './parse-type.ts';
 export type { RecordBatch, SqlValue } from './record-batch.ts';
 export {
   type Column,

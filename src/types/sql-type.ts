@@ -68,7 +68,10 @@ export function quoteLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** The type as DuckDB reads it: `DECIMAL(15,2)`, `STRUCT("a" INTEGER)[]`, `ENUM('x', 'y')`. */
+/**
+ * The type as DuckDB reads it: `DECIMAL(15,2)`, `STRUCT("a" INTEGER)[]`, `ENUM('x', 'y')`. A field without a name, as
+ * `row(1, 2)` has it, prints as its type alone: so does DuckDB, which cannot read that back.
+ */
 export function formatType(type: SqlType): string {
   switch (type.kind) {
     case 'scalar':
@@ -93,7 +96,11 @@ export function formatType(type: SqlType): string {
 }
 
 function formatColumns(columns: readonly Column[]): string {
-  return columns.map((column) => `${quoteIdentifier(column.name)} ${formatType(column.type)}`).join(', ');
+  return columns
+    .map(({ name, type }) =>
+      name === '' ? formatType(type) : `${quoteIdentifier(name)} ${formatType(type)}`,
+    )
+    .join(', ');
 }
 
 export function sameType(a: SqlType, b: SqlType): boolean {
