@@ -79,6 +79,8 @@ describe('formatValue spells as DuckDB', () => {
         map,
       ),
     ).toBe("{b c=2, 'x=y'=NULL}");
+    const unnamed = [scalar('INTEGER'), varchar, varchar].map((type) => ({ name: '', type }));
+    expect(formatValue([1, 'x,y', null], { kind: 'struct', fields: unnamed })).toBe("(1, 'x,y', NULL)");
     const union: SqlType = { kind: 'union', members: [{ name: 'k', type: varchar }] };
     expect(formatValue([{ tag: 'k', value: 'a,b' }], list(union))).toBe('[a,b]');
   });

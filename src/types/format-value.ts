@@ -1,4 +1,5 @@
 import { assertNever } from '../common/index.ts';
+import { formatBlob, isUnnamedStruct } from './json-value.ts';
 import type { SqlValue } from './record-batch.ts';
 import type { SqlType } from './sql-type.ts';
 
@@ -22,6 +23,10 @@ export function formatValue(value: SqlValue, type: SqlType): string | undefined 
         .map(([key, item]) => `${formatNested(key, type.key)}=${formatNested(item, type.value)}`)
         .join(', ')}}`;
     case 'struct': {
+      if (isUnnamedStruct(type.fields)) {
+        const items = value as readonly SqlValue[];
+        return `(${type.fields.map((field, index) => formatNested(items[index] ?? null, field.type)).join(', ')})`;
+      }
       const fields = value as { readonly [field: string]: SqlValue };
       return `{${type.fields
         .map(
@@ -65,15 +70,6 @@ function shortestFloat(value: number): number {
     if (Math.fround(rounded) === value) return rounded;
   }
   return Number.isFinite(value) ? Number(value.toPrecision(9)) : value;
-}
-
-function formatBlob(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) {
-    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x27 && byte !== 0x5c;
-    text += plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
-  return text;
 }
 
 /** Inside a nested value: quoted where the text would otherwise read as something else. */
