@@ -1,0 +1,117 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { DuckDBInstance, version as duckdbVersion } from '@duckdb/node-api';
+import { type Clock, systemClock } from '../common/index.ts';
+import { quoteLiteral } from '../types/index.ts';
+import { DuckDbConnection } from './duckdb-connection.ts';
+import { toSkeinDuckDbError } from './duckdb-error.ts';
+
+export interface DuckDbOptions {
+  readonly threads: number;
+  readonly memoryBytes: number;
+  /** For spilling; made when missing. Private to the instance: SQL may read and write in it. */
+  readonly tempDirectory: string;
+  /** Directories that SQL may read. DuckDB knows one list for reading and writing: keep user SQL from COPY. */
+  readonly readRoots: readonly string[];
+  /** Directories that SQL may read and write. */
+  readonly writeRoots: readonly string[];
+  readonly clock?: Clock;
+}
+
+/** Settings that stay open on a locked instance, for a session or a task to choose. All else is refused. */
+const sessionSettings = [
+  'TimeZone',
+  'Calendar',
+  'default_null_order',
+  'default_order',
+  'integer_division',
+  'ieee_floating_point_ops',
+  'old_implicit_casting',
+  'order_by_non_integer_literal',
+  'scalar_subquery_error_on_multiple_rows',
+  'lambda_syntax',
+  'default_collation',
+  'preserve_insertion_order',
+  'schema',
+  'search_path',
+] as const;
+
+/**
+ * An in-memory DuckDB that can reach the given directories and nothing else: no other files, no network, no
+ * extensions beyond the built-in ones, and no way to change that. Row order is kept only where ORDER BY makes it.
+ * Every statement runs on a thread of libuv's pool: the process must set UV_THREADPOOL_SIZE to the statements it
+ * wants at once, and some for its files, or they wait for each other.
+ */
+export class DuckDb {
+  readonly version = DuckDb.version();
+  private readonly instance: DuckDBInstance;
+  private readonly clock: Clock;
+  private monitor: Promise<DuckDbConnection> | undefined;
+  private memoryReading: Promise<number> | undefined;
+
+  private constructor(instance: DuckDBInstance, clock: Clock) {
+    this.instance = instance;
+    this.clock = clock;
+  }
+
+  /** `v1.5.6` */
+  static version(): string {
+    return duckdbVersion();
+  }
+
+  static async open(options: DuckDbOptions): Promise<DuckDb> {
+    const { threads, memoryBytes, tempDirectory, readRoots, writeRoots, clock = systemClock } = options;
+    await mkdir(tempDirectory, { recursive: true });
+    try {
+      const instance = await DuckDBInstance.create(':memory:', {
+        threads: String(threads),
+        memory_limit: `${Math.floor(memoryBytes / 1024)}KiB`,
+        temp_directory: await realpath(tempDirectory),
+        errors_as_json: 'true',
+        preserve_insertion_order: 'false',
+        autoinstall_known_extensions: 'false',
+        autoload_known_extensions: 'false',
+        allow_community_extensions: 'false',
+        allow_persistent_secrets: 'false',
+      });
+      const duckdb = new DuckDb(instance, clock);
+      await duckdb.lock(await Promise.all([...readRoots, ...writeRoots].map((root) => realpath(root))));
+      return duckdb;
+    } catch (error) {
+      throw toSkeinDuckDbError(error);
+    }
+  }
+
+  async connect(): Promise<DuckDbConnection> {
+    return new DuckDbConnection(await this.instance.connect(), this.clock);
+  }
+
+  /** Bytes that the buffer manager holds now. */
+  async memoryUsedBytes(): Promise<number> {
+    this.memoryReading ??= this.readMemory().finally(() => {
+      this.memoryReading = undefined;
+    });
+    return this.memoryReading;
+  }
+
+  /** Connections must be disposed of first. */
+  close(): void {
+    this.instance.closeSync();
+  }
+
+  /** The order matters: the directories cannot be named once access is off, and nothing once it is locked. */
+  private async lock(roots: readonly string[]): Promise<void> {
+    await using connection = await this.connect();
+    const list = (values: readonly string[]): string => `[${values.map(quoteLiteral).join(', ')}]`;
+    await connection.run(`SET allowed_directories = ${list(roots.map((root) => `${root}/`))}`);
+    await connection.run('SET enable_external_access = false');
+    await connection.run(`SET allowed_configs = ${list(sessionSettings)}`);
+    await connection.run('SET lock_configuration = true');
+  }
+
+  private async readMemory(): Promise<number> {
+    this.monitor ??= this.connect();
+    const connection = await this.monitor;
+    const [row] = await connection.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
+    return Number(row?.[0] ?? 0);
+  }
+}
