@@ -231,7 +231,7 @@ describe('values', () => {
     );
     expect(row?.[0]).toEqual(new Uint8Array([0, 255]));
     expect(row?.[1]).toEqual(new Uint8Array(Buffer.from('longer than twelve bytes')));
-    expect(row?.[2]).toEqual({ '1': 1, '2': 'x' });
+    expect(row?.[2]).toEqual([1, 'x']);
     expect(Object.keys(row?.[3] as object)).toEqual(['__proto__']);
     expect(row?.[4]).toEqual([['k', [1, null]]]);
     expect(row?.[5]).toEqual([[1, 2], null, []]);

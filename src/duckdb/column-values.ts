@@ -33,7 +33,7 @@ import {
   type DuckDBVector,
 } from '@duckdb/node-api';
 import { assert } from '../common/index.ts';
-import type { Column, SqlType, SqlValue } from '../types/index.ts';
+import { type Column, isUnnamedStruct, type SqlType, type SqlValue } from '../types/index.ts';
 import {
   formatDate,
   formatDecimal,
@@ -199,14 +199,13 @@ function listReader(vector: DuckDBListVector, element: ValueReader): ValueReader
   });
 }
 
-/** Fields by name; the fields of an unnamed struct (`row(1, 2)`) by number, from 1. */
+/** An object; an array for a struct without field names (`row(1, 2)`). */
 function structReader(vector: DuckDBStructVector, fields: readonly Column[]): ValueReader {
-  const readers = fields.map((field, index) => ({
-    name: field.name === '' ? String(index + 1) : field.name,
-    read: valueReader(vector.entryVectorAt(index), field.type),
-  }));
-  return nullable(internals(vector).validity, (row) =>
-    Object.fromEntries(readers.map(({ name, read }) => [name, read(row)])),
+  const readers = fields.map((field, index) => valueReader(vector.entryVectorAt(index), field.type));
+  const { validity } = internals(vector);
+  if (isUnnamedStruct(fields)) return nullable(validity, (row) => readers.map((read) => read(row)));
+  return nullable(validity, (row) =>
+    Object.fromEntries(fields.map(({ name }, index) => [name, readers[index]?.(row) ?? null])),
   );
 }
 

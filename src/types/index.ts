@@ -22,3 +22,5 @@ export {
   sameType,
   scalar,
 } from './sql-type.ts';
+export { fromWireSql, toWireSql } from './wire-sql.ts';
+export { exchangeParquetOptions, wireType } from './wire-type.ts';

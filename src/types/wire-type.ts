@@ -1,0 +1,113 @@
+import { assertNever } from '../common/index.ts';
+import { isUnnamedStruct } from './json-value.ts';
+import { type Column, type ScalarName, type SqlType, scalar } from './sql-type.ts';
+
+/**
+ * How DuckDB must write the Parquet files of an exchange: plain pages, which are the fastest to write and read, and
+ * no bloom filters, which in DuckDB 1.5.6 lose BLOBs and the zeros of DOUBLE.
+ */
+export const exchangeParquetOptions =
+  'FORMAT parquet, PARQUET_VERSION v2, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false';
+
+/**
+ * Types that Parquet, as DuckDB writes and reads it, changes or refuses: HUGEINT becomes DOUBLE, a negative INTERVAL
+ * is an error, TIME WITH TIME ZONE loses its zone, GEOMETRY gains a coordinate system.
+ */
+const scalarWireTypes: ReadonlyMap<ScalarName, ScalarName> = new Map([
+  ['NULL', 'INTEGER'],
+  ['HUGEINT', 'VARCHAR'],
+  ['UHUGEINT', 'VARCHAR'],
+  ['BIGNUM', 'VARCHAR'],
+  ['TIME WITH TIME ZONE', 'VARCHAR'],
+  ['TIMESTAMP_S', 'TIMESTAMP'],
+  ['TIMESTAMP_MS', 'TIMESTAMP'],
+  ['INTERVAL', 'VARCHAR'],
+  ['BIT', 'VARCHAR'],
+  ['GEOMETRY', 'VARCHAR'],
+]);
+
+/**
+ * The type as which a column travels in the Parquet files of an exchange, so that `fromWire` gives back every value
+ * of `type` exactly; `type` itself where Parquet keeps it. A UNION travels as its tag and one field a member, an
+ * ARRAY as a LIST.
+ * @returns `unsupported` for VARIANT, and for a STRUCT without field names that would have to change: DuckDB has no
+ *   syntax for its type
+ */
+export function wireType(type: SqlType): SqlType | 'unsupported' {
+  const wire = wireOf(type);
+  return wire === undefined ? 'unsupported' : wire;
+}
+
+/** Undefined: unsupported. */
+function wireOf(type: SqlType): SqlType | undefined {
+  switch (type.kind) {
+    case 'scalar': {
+      if (type.name === 'VARIANT') return undefined;
+      const wire = scalarWireTypes.get(type.name);
+      return wire === undefined ? type : scalar(wire);
+    }
+    case 'decimal':
+      return type;
+    case 'enum':
+      return scalar('VARCHAR');
+    case 'list': {
+      const element = wireOf(type.element);
+      if (element === undefined || element === type.element) return element && type;
+      return { kind: 'list', element };
+    }
+    case 'array': {
+      const element = wireOf(type.element);
+      return element === undefined || hasUnnamedStruct(type.element) ? undefined : { kind: 'list', element };
+    }
+    case 'map': {
+      const key = wireOf(type.key);
+      const value = wireOf(type.value);
+      if (key === undefined || value === undefined) return undefined;
+      if (key === type.key && value === type.value) return type;
+      return hasUnnamedStruct(type) ? undefined : { kind: 'map', key, value };
+    }
+    case 'struct':
+      return structWire(type.fields, type);
+    case 'union': {
+      if (type.members.some((member) => hasUnnamedStruct(member.type))) return undefined;
+      const members = type.members.map((member, index) => ({ ...member, name: `m${index}` }));
+      return structWire([{ name: 'tag', type: scalar('VARCHAR') }, ...members], undefined);
+    }
+    default:
+      return assertNever(type);
+  }
+}
+
+/** `same` is what to give when no field changes. */
+function structWire(fields: readonly Column[], same: SqlType | undefined): SqlType | undefined {
+  const wires: Column[] = [];
+  for (const { name, type } of fields) {
+    const wire = wireOf(type);
+    if (wire === undefined) return undefined;
+    wires.push({ name, type: wire });
+  }
+  if (same !== undefined && wires.every((wire, index) => wire.type === fields[index]?.type)) return same;
+  return fields.some(({ name, type }) => name === '' || hasUnnamedStruct(type))
+    ? undefined
+    : { kind: 'struct', fields: wires };
+}
+
+function hasUnnamedStruct(type: SqlType): boolean {
+  switch (type.kind) {
+    case 'scalar':
+    case 'decimal':
+    case 'enum':
+      return false;
+    case 'list':
+    case 'array':
+      return hasUnnamedStruct(type.element);
+    case 'map':
+      return hasUnnamedStruct(type.key) || hasUnnamedStruct(type.value);
+    case 'struct':
+      return isUnnamedStruct(type.fields) || type.fields.some((field) => hasUnnamedStruct(field.type));
+    case 'union':
+      return type.members.some((member) => hasUnnamedStruct(member.type));
+    default:
+      return assertNever(type);
+  }
+}
