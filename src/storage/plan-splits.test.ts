@@ -7,7 +7,7 @@ function table(files: readonly (readonly number[] | undefined)[]): TableSnapshot
   return {
     name: 'main.t',
     schema: [],
-    format: { kind: 'parquet', hive: undefined },
+    format: { kind: 'parquet', options: {}, hive: undefined },
     files: files.map((rowGroups, index) => ({
       path: `/d/${index}`,
       bytes: 100 * (rowGroups?.reduce((sum, rows) => sum + rows, 0) ?? 1),

@@ -1,20 +1,12 @@
 import type { Schema } from '../types/index.ts';
 
-/** How the files of a table are read; the options were decided once, over all files, so every split reads alike. */
-export type FileFormat =
-  | { readonly kind: 'parquet'; readonly hive: HivePartitioning | undefined }
-  /** `options` are read_csv's parameters as DuckDB SQL literals (`delim` -> `','`), auto-detection off. */
-  | {
-      readonly kind: 'csv';
-      readonly options: Readonly<Record<string, string>>;
-      readonly hive: HivePartitioning | undefined;
-    }
-  /** `options` are read_json's parameters as DuckDB SQL literals. */
-  | {
-      readonly kind: 'json';
-      readonly options: Readonly<Record<string, string>>;
-      readonly hive: HivePartitioning | undefined;
-    };
+/** How the files of a table are read; decided once, over all files, so that every split reads alike. */
+export interface FileFormat {
+  readonly kind: 'parquet' | 'csv' | 'json';
+  /** Parameters of DuckDB's reader as SQL literals (`delim` -> `','`), auto-detection off. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly hive: HivePartitioning | undefined;
+}
 
 /** Partition columns taken from `key=value` folders. */
 export interface HivePartitioning {
