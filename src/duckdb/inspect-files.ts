@@ -1,6 +1,13 @@
 import { SkeinError, SqlState } from '../common/index.ts';
-import { type Column, formatType, quoteIdentifier, quoteLiteral, type Schema, type SqlValue } from '../types/index.ts';
-import type { DuckDbConnection } from './connection.ts';
+import {
+  type Column,
+  formatType,
+  quoteIdentifier,
+  quoteLiteral,
+  type Schema,
+  type SqlValue,
+} from '../types/index.ts';
+import type { DuckDbConnection } from './duckdb-connection.ts';
 
 /** How the files of one table are read, and what they hold. */
 export interface InspectedFiles {
@@ -32,7 +39,10 @@ export async function inspectFiles(
   const list = `[${files.map((file) => quoteLiteral(file.path)).join(', ')}]`;
   const hive = `hive_partitioning = ${partitionKeys.length > 0}`;
   const reader = { parquet: 'read_parquet', csv: 'read_csv', json: 'read_json' }[kind];
-  const { schema, batches } = await connection.stream(`SELECT * FROM ${reader}(${list}, ${hive}) LIMIT 0`, signal);
+  const { schema, batches } = await connection.stream(
+    `SELECT * FROM ${reader}(${list}, ${hive}) LIMIT 0`,
+    signal,
+  );
   for await (const _ of batches);
   const hiveColumns = schema.filter((column) => partitionKeys.includes(column.name));
   const fileColumns = schema.filter((column) => !hiveColumns.includes(column));
@@ -44,7 +54,9 @@ export async function inspectFiles(
     return { schema, format: { kind, options: {}, hive: partitioning }, rowCount, rowGroups };
   }
   const options =
-    kind === 'csv' ? await sniffCsv(connection, files[0]?.path ?? '', fileColumns, signal) : jsonOptions(fileColumns);
+    kind === 'csv'
+      ? await sniffCsv(connection, files[0]?.path ?? '', fileColumns, signal)
+      : jsonOptions(fileColumns);
   return {
     schema,
     format: { kind, options, hive: partitioning },
@@ -73,7 +85,11 @@ async function readRowGroups(
 }
 
 /** A file without a column that another one has would fail or not by which files a task happens to read. */
-async function checkSameColumns(connection: DuckDbConnection, list: string, signal: AbortSignal): Promise<void> {
+async function checkSameColumns(
+  connection: DuckDbConnection,
+  list: string,
+  signal: AbortSignal,
+): Promise<void> {
   const rows = await connection.rows(
     `SELECT columns, min(file_name) AS example FROM (
        SELECT file_name, list_sort(list(name)) AS columns FROM parquet_schema(${list})
@@ -96,7 +112,8 @@ async function checkSameColumns(connection: DuckDbConnection, list: string, sign
 }
 
 function difference(a: SqlValue | undefined, b: SqlValue | undefined): readonly string[] {
-  const names = (value: SqlValue | undefined): readonly string[] => (Array.isArray(value) ? value.map(String) : []);
+  const names = (value: SqlValue | undefined): readonly string[] =>
+    Array.isArray(value) ? value.map(String) : [];
   const other = new Set(names(b));
   return names(a).filter((name) => !other.has(name));
 }
@@ -113,13 +130,14 @@ async function sniffCsv(
      FROM sniff_csv(${quoteLiteral(path)})`,
     signal,
   );
-  const [delim, quote, escape, comment, skip, header, dateFormat, timestampFormat] = row ?? [];
-  const text = (value: SqlValue | undefined): string => quoteLiteral(value === '(empty)' ? '' : String(value ?? ''));
+  const [delim, quote, escaping, comment, skip, header, dateFormat, timestampFormat] = row ?? [];
+  const text = (value: SqlValue | undefined): string =>
+    quoteLiteral(value === '(empty)' ? '' : String(value ?? ''));
   return {
     auto_detect: 'false',
     delim: text(delim),
     quote: text(quote),
-    escape: text(escape),
+    escape: text(escaping),
     comment: text(comment),
     skip: String(skip ?? 0),
     header: String(header ?? false),
@@ -134,7 +152,9 @@ function jsonOptions(columns: Schema): Readonly<Record<string, string>> {
 }
 
 function columnsLiteral(columns: readonly Column[]): string {
-  const entries = columns.map((column) => `${quoteIdentifier(column.name)}: ${quoteLiteral(formatType(column.type))}`);
+  const entries = columns.map(
+    (column) => `${quoteIdentifier(column.name)}: ${quoteLiteral(formatType(column.type))}`,
+  );
   return `{${entries.join(', ')}}`;
 }
 
