@@ -16,7 +16,7 @@ const layers = {
   worker: ['storage', 'duckdb', 'exchange'],
   coordinator: ['planner', 'catalog', 'duckdb', 'exchange', 'worker'],
   server: ['coordinator'],
-  client: ['types'],
+  client: ['types', 'coordinator'],
   main: ['server', 'coordinator', 'worker', 'client'],
   cli: ['main'],
 };
@@ -53,6 +53,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/duckdb/' },
       to: { path: '@duckdb/node-api' },
+    },
+    {
+      name: 'client-takes-only-types-of-the-coordinator',
+      severity: 'error',
+      from: { path: '^src/client/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/coordinator/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'enter-by-index',

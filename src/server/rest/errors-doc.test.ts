@@ -8,7 +8,7 @@ const root = new URL('../../../', import.meta.url);
 /** The table of docs/errors.md: HTTP status by SQLSTATE. */
 function documented(): [string, number][] {
   const text = readFileSync(new URL('docs/errors.md', root), 'utf8');
-  return [...text.matchAll(/^\| ([0-9A-Z]{5}) \| (\d{3}) \|/gm)].map(([, state = '', status]) => [
+  return [...text.matchAll(/^\| ([0-9A-Z]{5}) +\| (\d{3}) +\|/gm)].map(([, state = '', status]) => [
     state,
     Number(status),
   ]);
