@@ -1,0 +1,13 @@
+export { LostInputError } from '../rpc/index.ts';
+export {
+  type CacheStats,
+  type ExchangeFaults,
+  ExchangeReader,
+  type ExchangeReaderOptions,
+  type OpenPartitions,
+} from './exchange-reader.ts';
+export type { FetchLimits } from './fetch-file.ts';
+export { parquetRowCount } from './parquet-row-count.ts';
+export { describePartitions, type Holder, type WrittenFile } from './partition-files.ts';
+export { isSafeName, scratchError } from './scratch-file.ts';
+export { Semaphore } from './semaphore.ts';
