@@ -1,0 +1,178 @@
+import { create } from '@bufbuild/protobuf';
+import { type AttemptId, type Clock, queryId, type SkeinError, stageId } from '../common/index.ts';
+import type { DuckDb } from '../duckdb/index.ts';
+import { describePartitions, type ExchangeReader, type Holder, scratchError } from '../exchange/index.ts';
+import {
+  abortReason,
+  malformed,
+  type RunTaskRequest,
+  type RunTaskResponse,
+  RunTaskResponseSchema,
+  type TaskStats,
+  TaskStatsSchema,
+} from '../rpc/index.ts';
+import type { RecordBatch, Schema } from '../types/index.ts';
+import { findUnreadableFile } from './find-unreadable-file.ts';
+import { ScanFiles } from './scan-files.ts';
+import type { Spool } from './spool.ts';
+import { type InputStats, TaskConnection } from './task-connection.ts';
+import { collectFiles, copyStatement } from './task-output.ts';
+
+export interface FragmentRuntimeOptions {
+  readonly duckdb: DuckDb;
+  readonly spool: Spool;
+  readonly reader: ExchangeReader;
+  readonly clock: Clock;
+  /** How others reach the outputs. */
+  readonly self: Holder;
+}
+
+/** A fragment's rows as they come. */
+export interface FragmentStream {
+  readonly schema: Schema;
+  /** To be iterated once, to its end or to an early return: that gives everything back. */
+  readonly batches: AsyncIterable<RecordBatch>;
+  /** So far. */
+  stats(): TaskStats;
+}
+
+/** Runs fragments: binds their inputs, runs their SQL on DuckDB, and writes or streams their rows. */
+export class FragmentRuntime {
+  readonly #options: FragmentRuntimeOptions;
+  readonly #scanFiles = new ScanFiles();
+
+  constructor(options: FragmentRuntimeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs one attempt and leaves its rows in the spool.
+   * @throws SkeinError: LostInputError for inputs that cannot be had, 53100 for a full disk, 57014 or the signal's
+   * reason when it aborts, and whatever DuckDB says. What the attempt wrote is gone then.
+   */
+  async runToSpool(request: RunTaskRequest, signal: AbortSignal): Promise<RunTaskResponse> {
+    const { spool, self, clock } = this.#options;
+    const started = clock.monotonic();
+    const attempt = attemptOf(request);
+    const dir = await spool.createAttempt(attempt);
+    try {
+      await using task = await this.#open(request, signal);
+      const { rowsChanged } = await task.connection.run(copyStatement(request, dir), signal);
+      const written = await collectFiles(request, dir, rowsChanged);
+      const { partitions, inlined } = await describePartitions(attempt, written, self);
+      await task.recheckInputs();
+      if (signal.aborted) throw abortReason(signal);
+      const files = partitions.flatMap((partition) => partition.files);
+      if (inlined) await spool.discardAttempt(attempt);
+      else spool.commitAttempt(attempt, new Map(files.map((file) => [file.name, Number(file.bytes)])));
+      const bytes = files.reduce((sum, file) => sum + Number(file.bytes), 0);
+      const stats = toStats(task.inputs, clock.monotonic() - started, { rows: rowsChanged, bytes });
+      return create(RunTaskResponseSchema, { partitions, stats });
+    } catch (error) {
+      await spool.discardAttempt(attempt).catch(() => {});
+      throw await this.#toTaskError(error, request, signal);
+    }
+  }
+
+  /**
+   * Runs a fragment and streams its rows, in the fragment's order; nothing runs ahead of the consumer by more than
+   * DuckDB's own buffer.
+   * @throws as runToSpool, here or while the rows are read
+   */
+  async stream(request: RunTaskRequest, signal: AbortSignal): Promise<FragmentStream> {
+    const started = this.#options.clock.monotonic();
+    const task = await this.#open(request, signal);
+    const progress = { rows: 0, endedMs: undefined as number | undefined };
+    const elapsedMs = (): number => progress.endedMs ?? this.#options.clock.monotonic() - started;
+    const onAbort = (): void => {
+      task[Symbol.asyncDispose]().catch(() => {});
+    };
+    const end = async (): Promise<void> => {
+      progress.endedMs = elapsedMs();
+      signal.removeEventListener('abort', onAbort);
+      await task[Symbol.asyncDispose]();
+    };
+    try {
+      const { schema, batches } = await task.connection.stream(request.sql, signal);
+      // A consumer may abort and never ask for the first batch.
+      signal.addEventListener('abort', onAbort, { once: true });
+      const named = schema.map((column, index) => ({
+        ...column,
+        name: request.columns[index]?.name ?? column.name,
+      }));
+      return {
+        schema: named,
+        batches: this.#batches(request, task, batches, named, signal, progress, end),
+        stats: () => toStats(task.inputs, elapsedMs(), { rows: progress.rows, bytes: 0 }),
+      };
+    } catch (error) {
+      await end();
+      throw await this.#toTaskError(error, request, signal);
+    }
+  }
+
+  /** Deletes what is kept for a query, and refuses its later attempts. Stop the running ones first. */
+  async dropQuery(id: string): Promise<void> {
+    await Promise.all([this.#options.spool.dropQuery(id), this.#options.reader.dropQuery(id)]);
+  }
+
+  async *#batches(
+    request: RunTaskRequest,
+    task: TaskConnection,
+    batches: AsyncIterable<RecordBatch>,
+    schema: Schema,
+    signal: AbortSignal,
+    progress: { rows: number },
+    end: () => Promise<void>,
+  ): AsyncGenerator<RecordBatch> {
+    try {
+      for await (const batch of batches) {
+        progress.rows += batch.rowCount;
+        yield { ...batch, schema };
+      }
+      await task.recheckInputs();
+    } catch (error) {
+      throw await this.#toTaskError(error, request, signal);
+    } finally {
+      await end();
+    }
+  }
+
+  #open(request: RunTaskRequest, signal: AbortSignal): Promise<TaskConnection> {
+    return TaskConnection.open({ ...this.#options, scanFiles: this.#scanFiles }, request, signal);
+  }
+
+  /** What an attempt's error is for the coordinator. */
+  async #toTaskError(error: unknown, request: RunTaskRequest, signal: AbortSignal): Promise<SkeinError> {
+    if (signal.aborted) return abortReason(signal);
+    const { duckdb, spool } = this.#options;
+    const skein = scratchError(error, spool.root);
+    return (await findUnreadableFile(duckdb, request, skein, signal)) ?? skein;
+  }
+}
+
+function attemptOf({ attempt }: RunTaskRequest): AttemptId {
+  if (attempt === undefined) throw malformed('a task without its attempt');
+  return {
+    queryId: queryId(attempt.queryId),
+    stageId: stageId(attempt.stageId),
+    task: attempt.task,
+    attempt: attempt.attempt,
+  };
+}
+
+function toStats(
+  inputs: InputStats,
+  elapsedMs: number,
+  output: { readonly rows: number; readonly bytes: number },
+): TaskStats {
+  return create(TaskStatsSchema, {
+    elapsedMs,
+    fetchMs: inputs.fetchMs,
+    inputRows: BigInt(inputs.rows),
+    inputBytes: BigInt(inputs.bytes),
+    outputRows: BigInt(output.rows),
+    outputBytes: BigInt(output.bytes),
+    rowsByInput: { ...inputs.rowsByInput },
+  });
+}

@@ -1,0 +1,116 @@
+import type { Column, FileScan, Split } from '../rpc/index.ts';
+import { fromWireSql, parseType, quoteIdentifier, quoteLiteral } from '../types/index.ts';
+
+/** Column that holds the place of a task's output without columns. */
+export const placeholderColumn = 'c0';
+
+/**
+ * SQL of the rows of earlier stages: files with columns c0, c1 ... of wire types, restored to the input's types.
+ * @param paths verified Parquet files in the order of the rows; none gives an empty relation
+ */
+export function exchangeRelation(columns: readonly Column[], paths: readonly string[]): string {
+  if (paths.length === 0) return emptyRelation(columns);
+  const items = columns.map(
+    (column, index) =>
+      `${fromWireSql(`c${index}`, parseType(column.type))} AS ${quoteIdentifier(column.name)}`,
+  );
+  if (items.length === 0) items.push(placeholderColumn);
+  return `SELECT ${items.join(', ')} FROM read_parquet(${list(paths.map(quoteLiteral))}, hive_partitioning = false)`;
+}
+
+/** SQL of a task's share of a table's rows. */
+export function scanRelation(columns: readonly Column[], scan: FileScan): string {
+  // A cast to the type that a column has anyway costs nothing, and any other is what the plan was made for.
+  const items = columns.map(
+    ({ name, type }) => `CAST(${quoteIdentifier(name)} AS ${type}) AS ${quoteIdentifier(name)}`,
+  );
+  const select = `SELECT ${items.length === 0 ? `true AS ${placeholderColumn}` : items.join(', ')}`;
+  const sources = [
+    ...wholeFiles(scan.splits).map((paths) => reader(scan, paths, false)),
+    ...rowRanges(scan.splits).map(
+      ({ path, first, last }) =>
+        `${reader(scan, [path], true)} WHERE file_row_number BETWEEN ${first} AND ${last}`,
+    ),
+  ];
+  if (sources.length === 0) return emptyRelation(columns);
+  return sources.map((source) => `${select} FROM ${source}`).join('\nUNION ALL ');
+}
+
+/** A relation of the right columns and no rows. */
+function emptyRelation(columns: readonly Column[]): string {
+  const items = columns.map((column) => `CAST(NULL AS ${column.type}) AS ${quoteIdentifier(column.name)}`);
+  return `SELECT ${items.length === 0 ? `true AS ${placeholderColumn}` : items.join(', ')} WHERE false`;
+}
+
+/** Files that are read whole go to one reader, in their order. */
+function wholeFiles(splits: readonly Split[]): readonly (readonly string[])[] {
+  const paths = splits.flatMap((split) => (split.rowCount === undefined ? [split.path] : []));
+  return paths.length === 0 ? [] : [paths];
+}
+
+interface RowRange {
+  readonly path: string;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Runs of rows, one reader each: DuckDB prunes row groups for one range, and reads all of them for two. */
+function rowRanges(splits: readonly Split[]): readonly RowRange[] {
+  const ranges: RowRange[] = [];
+  for (const { path, firstRow = 0n, rowCount } of splits) {
+    if (rowCount === undefined || rowCount === 0n) continue;
+    const before = ranges.at(-1);
+    const continues = before?.path === path && before.last + 1n === firstRow;
+    const range = { path, first: continues ? before.first : firstRow, last: firstRow + rowCount - 1n };
+    if (continues) ranges[ranges.length - 1] = range;
+    else ranges.push(range);
+  }
+  return ranges;
+}
+
+function reader(scan: FileScan, paths: readonly string[], rowNumbers: boolean): string {
+  const options: Record<string, string> = {
+    ...formatOptions(scan),
+    ...scan.options,
+    ...hiveOptions(scan.hiveColumns),
+    ...(rowNumbers ? { file_row_number: 'true' } : {}),
+  };
+  const parameters = Object.entries(options).map(([name, value]) => `, ${name} = ${value}`);
+  return `${readerName(scan.format)}(${list(paths.map((path) => quoteLiteral(escapeGlob(path))))}${parameters.join('')})`;
+}
+
+function readerName(format: string): string {
+  return format === 'csv' ? 'read_csv' : format === 'json' ? 'read_json' : 'read_parquet';
+}
+
+function formatOptions(scan: FileScan): Record<string, string> {
+  if (scan.format === 'parquet') return {};
+  return {
+    ...(scan.format === 'csv' ? { auto_detect: 'false' } : {}),
+    ...(scan.fileColumns.length === 0 ? {} : { columns: typesByName(scan.fileColumns) }),
+  };
+}
+
+/** Left to itself, DuckDB takes any `key=value` folder for a column. */
+function hiveOptions(hiveColumns: readonly Column[]): Record<string, string> {
+  if (hiveColumns.length === 0) return { hive_partitioning: 'false' };
+  const types = hiveColumns.map((column) => `${quoteLiteral(column.name)}: ${column.type}`);
+  return {
+    hive_partitioning: 'true',
+    hive_types_autocast: 'false',
+    hive_types: `{${types.join(', ')}}`,
+  };
+}
+
+function typesByName(columns: readonly Column[]): string {
+  return `{${columns.map((column) => `${quoteLiteral(column.name)}: ${quoteLiteral(column.type)}`).join(', ')}}`;
+}
+
+/** DuckDB takes every path for a pattern; in brackets a character stands for itself. */
+function escapeGlob(path: string): string {
+  return path.replace(/[[*?]/g, '[$&]');
+}
+
+function list(items: readonly string[]): string {
+  return `[${items.join(', ')}]`;
+}

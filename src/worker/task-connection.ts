@@ -1,0 +1,195 @@
+import type { Clock } from '../common/index.ts';
+import { SkeinError, SqlState } from '../common/index.ts';
+import type { DuckDb, DuckDbConnection } from '../duckdb/index.ts';
+import type { ExchangeReader, OpenPartitions } from '../exchange/index.ts';
+import { malformed, type RunTaskRequest, type TaskInput } from '../rpc/index.ts';
+import { quoteIdentifier, quoteLiteral } from '../types/index.ts';
+import { exchangeRelation, scanRelation } from './input-relation.ts';
+import type { ScanFiles, ScanSize } from './scan-files.ts';
+
+/** What a task read. */
+export interface InputStats {
+  readonly fetchMs: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly rowsByInput: Readonly<Record<string, bigint>>;
+}
+
+export interface TaskConnectionOptions {
+  readonly duckdb: DuckDb;
+  readonly reader: ExchangeReader;
+  readonly scanFiles: ScanFiles;
+  readonly clock: Clock;
+}
+
+/** Tells the databases of one process apart, whichever runtime made them. */
+let databaseSerial = 0;
+
+/**
+ * A connection on which a task's SQL finds its inputs: views in an in-memory database of the task's own, so that
+ * `users` and `main.users` are the same table. Disposing stops what runs, and gives the inputs back.
+ */
+export class TaskConnection implements AsyncDisposable {
+  readonly connection: DuckDbConnection;
+  readonly inputs: InputStats;
+  readonly #request: RunTaskRequest;
+  readonly #options: TaskConnectionOptions;
+  readonly #database: string;
+  readonly #partitions: readonly OpenPartitions[];
+  #disposed: Promise<void> | undefined;
+
+  private constructor(
+    options: TaskConnectionOptions,
+    request: RunTaskRequest,
+    connection: DuckDbConnection,
+    database: string,
+    opened: OpenedInputs,
+  ) {
+    this.#options = options;
+    this.#request = request;
+    this.connection = connection;
+    this.#database = database;
+    this.#partitions = opened.partitions;
+    this.inputs = opened.stats;
+  }
+
+  /**
+   * Fetches and checks the inputs, then binds them.
+   * @throws LostInputError, SkeinError of ScanFiles.check, of DuckDB, or the signal's reason
+   */
+  static async open(
+    options: TaskConnectionOptions,
+    request: RunTaskRequest,
+    signal: AbortSignal,
+  ): Promise<TaskConnection> {
+    const opened = await openInputs(options, request.inputs, signal);
+    databaseSerial += 1;
+    const database = `task_${databaseSerial}`;
+    let task: TaskConnection | undefined;
+    try {
+      const connection = await options.duckdb.connect();
+      task = new TaskConnection(options, request, connection, database, opened);
+      await connection.run(bindStatements(database, request, opened.relations), signal);
+      return task;
+    } catch (error) {
+      if (task !== undefined) await task[Symbol.asyncDispose]();
+      else for (const partition of opened.partitions) partition[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Throws when a table file changed since the inputs were opened. */
+  async recheckInputs(): Promise<void> {
+    await Promise.all(
+      this.#request.inputs.map(async ({ source }) => {
+        if (source.case === 'scan') await this.#options.scanFiles.recheck(source.value);
+      }),
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    await this.connection[Symbol.asyncDispose]();
+    for (const partition of this.#partitions) partition[Symbol.dispose]();
+    await using janitor = await this.#options.duckdb.connect();
+    await janitor.run(`DETACH DATABASE IF EXISTS ${this.#database}`);
+  }
+}
+
+interface OpenedInputs {
+  readonly relations: readonly { readonly name: string; readonly sql: string }[];
+  readonly partitions: readonly OpenPartitions[];
+  readonly stats: InputStats;
+}
+
+async function openInputs(
+  options: TaskConnectionOptions,
+  inputs: readonly TaskInput[],
+  signal: AbortSignal,
+): Promise<OpenedInputs> {
+  const started = options.clock.monotonic();
+  const settled = await Promise.allSettled(inputs.map((input) => openInput(options, input, signal)));
+  const opened = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const partitions = opened.flatMap((input) => input.partitions ?? []);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed !== undefined) {
+    for (const partition of partitions) partition[Symbol.dispose]();
+    throw failed.reason;
+  }
+  const known = opened.flatMap(({ name, size: { rows } }) => (rows === undefined ? [] : [{ name, rows }]));
+  return {
+    relations: opened,
+    partitions,
+    stats: {
+      fetchMs: options.clock.monotonic() - started,
+      rows: known.reduce((sum, { rows }) => sum + rows, 0),
+      bytes: opened.reduce((sum, { size }) => sum + size.bytes, 0),
+      rowsByInput: Object.fromEntries(known.map(({ name, rows }) => [name, BigInt(rows)])),
+    },
+  };
+}
+
+interface OpenedInput {
+  readonly name: string;
+  readonly sql: string;
+  readonly size: ScanSize;
+  readonly partitions: OpenPartitions | undefined;
+}
+
+async function openInput(
+  { reader, scanFiles }: TaskConnectionOptions,
+  { name, columns, source }: TaskInput,
+  signal: AbortSignal,
+): Promise<OpenedInput> {
+  switch (source.case) {
+    case 'scan': {
+      const size = await scanFiles.check(source.value);
+      return { name, sql: scanRelation(columns, source.value), size, partitions: undefined };
+    }
+    case 'exchange': {
+      const partitions = await reader.open(source.value.partitions, signal);
+      const sql = exchangeRelation(columns, partitions.paths);
+      return { name, sql, size: partitions, partitions };
+    }
+    case undefined:
+      throw malformed(`input ${name} without a source`);
+  }
+}
+
+function bindStatements(
+  database: string,
+  request: RunTaskRequest,
+  relations: OpenedInputs['relations'],
+): string {
+  const names = relations.map(({ name }) => splitName(name));
+  const schemas = [...new Set(names.map(({ schema }) => schema))].filter((schema) => schema !== 'main');
+  return [
+    `ATTACH ':memory:' AS ${database}`,
+    `USE ${database}`,
+    ...schemas.map((schema) => `CREATE SCHEMA ${quoteIdentifier(schema)}`),
+    ...relations.map(({ sql }, index) => {
+      const { schema, table } = names[index] ?? splitName('');
+      return `CREATE VIEW ${quoteIdentifier(schema)}.${quoteIdentifier(table)} AS ${sql}`;
+    }),
+    ...Object.entries(request.settings).map(([name, value]) => setStatement(name, value)),
+  ].join(';\n');
+}
+
+/** `main.users` is the table users of schema main, as plain `users` is. */
+function splitName(name: string): { readonly schema: string; readonly table: string } {
+  const dot = name.indexOf('.');
+  return dot < 0
+    ? { schema: 'main', table: name }
+    : { schema: name.slice(0, dot), table: name.slice(dot + 1) };
+}
+
+function setStatement(name: string, value: string): string {
+  if (!/^[A-Za-z_]+$/.test(name)) {
+    throw new SkeinError(SqlState.undefinedObject, `no such setting: ${name}`);
+  }
+  return `SET ${name} = ${quoteLiteral(value)}`;
+}
