@@ -10,6 +10,14 @@ export type {
   WindowFrame,
 } from './expression.ts';
 export { exprChildren, mapExprChildren, remapColumns, walkExpr } from './map-expr.ts';
+export {
+  aggregateExprs,
+  mapAggregateCall,
+  mapSortKeys,
+  mapWindowCall,
+  nodeExprs,
+  windowExprs,
+} from './node-exprs.ts';
 export type { OperatorTree } from './operator-tree.ts';
 export type {
   AggregateNode,

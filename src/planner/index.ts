@@ -1,3 +1,4 @@
+export { applyRules, planDistributed, planSingle } from './plan-distributed.ts';
 export type {
   DistributedPlan,
   PlannerContext,
@@ -6,3 +7,4 @@ export type {
   StagePlan,
   StageTasks,
 } from './stage-plan.ts';
+export { validatePlan } from './validate-plan.ts';

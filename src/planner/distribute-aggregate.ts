@@ -1,0 +1,116 @@
+import {
+  type AggregateNode,
+  aggregateExprs,
+  type Expr,
+  mapAggregateCall,
+  type PlanNode,
+  remapColumns,
+} from '../plan/index.ts';
+import { wish } from './distribute-join.ts';
+import type { Distribution } from './distribution.ts';
+import { gather, repartition } from './exchange.ts';
+import { columnsOf, isHashable, sameExpr } from './expressions.ts';
+import { allColumns, select } from './nodes.ts';
+import {
+  arbitrary,
+  colocates,
+  isWhole,
+  type Placed,
+  type Placement,
+  projectPlacement,
+  single,
+} from './placement.ts';
+import { isRepeatable } from './repeatable.ts';
+import { splitAggregate } from './rules/split-aggregates.ts';
+
+/**
+ * In place where every group is in one task already; else in two steps where the calls can be split; else the rows
+ * move by group; else, without groups, to one task.
+ */
+export function placeAggregate(node: AggregateNode, distribution: Distribution): Placed {
+  const input = distribution.place(node.input);
+  if (isWhole(input.placement)) {
+    const placement = isRepeatable(node) ? input.placement : single;
+    return { node: { ...node, input: input.node }, placement };
+  }
+  const common = commonGroups(node).filter((group) => isHashable(group.type));
+  if (common.length > 0 && colocates(input.placement, common)) {
+    return { node: { ...node, input: input.node }, placement: groupedPlacement(node, input.placement) };
+  }
+  const split = splitAggregate({ ...node, input: input.node });
+  if (split !== undefined) {
+    const keys = allColumns(split.partial.schema.slice(0, split.keyCount)).filter((key) =>
+      isHashable(key.type),
+    );
+    const partial: Placed = { node: split.partial, placement: arbitrary };
+    if (keys.length === 0) return { node: split.finish(gather(partial).node), placement: single };
+    wish({ node: node.input, placement: arbitrary }, common, distribution);
+    const moved = repartition(partial, keys, distribution.context.parallelism);
+    return { node: split.finish(moved.node), placement: groupedPlacement(node, moved.placement) };
+  }
+  return placeRows(node, input, common, distribution);
+}
+
+/** Moves the rows themselves, with the columns that the aggregate reads. */
+function placeRows(
+  node: AggregateNode,
+  input: Placed,
+  common: readonly Expr[],
+  distribution: Distribution,
+): Placed {
+  const { narrow, at } = narrowed(node, input);
+  const remap = (expr: Expr): Expr => remapColumns(expr, at);
+  const over = (moved: PlanNode): AggregateNode => ({
+    ...node,
+    input: moved,
+    groups: node.groups.map(remap),
+    aggregates: node.aggregates.map((call) => mapAggregateCall(call, remap)),
+  });
+  if (common.length === 0) {
+    const what = node.groups.length === 0 ? 'without groups' : 'over grouping sets';
+    const text = `${whyNotSplit(node)} ${what} needs all rows in one task`;
+    const gathered = gather(narrow, { reasons: distribution.reasons, text });
+    return { node: over(gathered.node), placement: single };
+  }
+  const keys = common.map(remap);
+  wish(narrow, keys, distribution);
+  const moved = repartition(narrow, keys, distribution.context.parallelism);
+  const aggregate = over(moved.node);
+  return { node: aggregate, placement: groupedPlacement(aggregate, moved.placement) };
+}
+
+function whyNotSplit(node: AggregateNode): string {
+  const names = node.aggregates.map((call) => `${call.name}${call.distinct ? '(DISTINCT)' : ''}`);
+  return names.length === 0 ? 'an aggregate' : [...new Set(names)].join(', ');
+}
+
+function narrowed(
+  node: AggregateNode,
+  input: Placed,
+): { readonly narrow: Placed; readonly at: (index: number) => number } {
+  const read = new Set<number>();
+  for (const expr of [...node.groups, ...node.aggregates.flatMap(aggregateExprs)]) columnsOf(expr, read);
+  const positions = [...read].sort((a, b) => a - b);
+  if (positions.length === 0) positions.push(0);
+  const narrow: Placed = { node: select(input.node, positions), placement: arbitrary };
+  return { narrow, at: (index) => positions.indexOf(index) };
+}
+
+/** Groups that are part of every grouping set: rows that differ in them never meet. */
+function commonGroups(node: AggregateNode): readonly Expr[] {
+  const sets = node.groupingSets;
+  if (sets === undefined) return node.groups;
+  return node.groups.filter((_, index) => sets.every((set) => set.includes(index)));
+}
+
+/** The groups are the first columns of the output; one that some grouping set leaves out is not what it was. */
+function groupedPlacement(node: AggregateNode, placement: Placement): Placement {
+  if (placement.kind !== 'hash') return placement;
+  const common = commonGroups(node);
+  const sameKeys = node.groups.map((group) =>
+    common.some((other) => sameExpr(other, group))
+      ? group
+      : ({ kind: 'lambdaParam', name: '', type: group.type } as const),
+  );
+  return projectPlacement(placement, sameKeys);
+}

@@ -1,0 +1,123 @@
+import { type Expr, type JoinCondition, type PlanNode, remapColumns } from '../plan/index.ts';
+import { sameType } from '../types/index.ts';
+import {
+  column,
+  columnsOf,
+  exprKey,
+  isFunctionOf,
+  isVolatile,
+  sameExpr,
+  trySubstitute,
+} from './expressions.ts';
+
+/** Expressions over a node's output that have the same value in every row. Rows are placed by the hash of any one. */
+export type HashKey = readonly Expr[];
+
+/**
+ * Where the rows of a node are while its fragment runs:
+ * - single: the fragment is to be run once; all rows are there.
+ * - replicated: the fragment may be run in every task, and gives all rows, the same ones, in each.
+ * - arbitrary: every row is in one of the tasks.
+ * - hash: as arbitrary, and rows with equal keys are in the same task, `hash(keys) % partitions`.
+ */
+export type Placement =
+  | { readonly kind: 'single' }
+  | { readonly kind: 'replicated' }
+  | { readonly kind: 'arbitrary' }
+  | { readonly kind: 'hash'; readonly keys: readonly HashKey[] };
+
+/** A node with its exchanges in place. */
+export interface Placed {
+  readonly node: PlanNode;
+  readonly placement: Placement;
+}
+
+export const single: Placement = { kind: 'single' };
+export const replicated: Placement = { kind: 'replicated' };
+export const arbitrary: Placement = { kind: 'arbitrary' };
+
+export function hashed(keys: readonly HashKey[]): Placement {
+  return keys.length === 0 || keys.some((key) => key.length === 0) ? arbitrary : { kind: 'hash', keys };
+}
+
+/** True when one task sees all rows. */
+export function isWhole(placement: Placement): boolean {
+  return placement.kind === 'single' || placement.kind === 'replicated';
+}
+
+/** True when rows that agree on all of `exprs` are in the same task. */
+export function colocates(placement: Placement, exprs: readonly Expr[]): boolean {
+  if (isWhole(placement)) return true;
+  if (placement.kind !== 'hash') return false;
+  return placement.keys.every((key) => key.some((member) => isFunctionOf(member, exprs)));
+}
+
+/** The placement as a projection's output states it. */
+export function projectPlacement(placement: Placement, exprs: readonly Expr[]): Placement {
+  if (placement.kind !== 'hash') return placement;
+  const positions = new Map<number, number>();
+  exprs.forEach((expr, index) => {
+    if (expr.kind === 'column' && !positions.has(expr.index)) positions.set(expr.index, index);
+  });
+  const restate = (member: Expr): readonly Expr[] => {
+    const whole = exprs.flatMap((expr, index) =>
+      sameExpr(expr, member) && !isVolatile(expr) ? [column(index, expr.type)] : [],
+    );
+    if (whole.length > 0) return whole;
+    const types = new Map(exprs.map((expr, index) => [index, expr.type]));
+    const moved = trySubstitute(member, (index) => {
+      const position = positions.get(index);
+      const type = position === undefined ? undefined : types.get(position);
+      return position === undefined || type === undefined ? undefined : column(position, type);
+    });
+    return moved === undefined ? [] : [moved];
+  };
+  return hashed(placement.keys.map((key) => unique(key.flatMap(restate))));
+}
+
+/** The placement with every column `offset` further to the right. */
+export function shiftPlacement(placement: Placement, offset: number): Placement {
+  if (placement.kind !== 'hash') return placement;
+  return hashed(placement.keys.map((key) => key.map((member) => shift(member, offset))));
+}
+
+export function shift(expr: Expr, offset: number): Expr {
+  return offset === 0 ? expr : remapColumns(expr, (index) => index + offset);
+}
+
+/** Adds what the conditions of an inner join make equal. `width` is the number of left columns. */
+export function withEqualities(
+  placement: Placement,
+  conditions: readonly JoinCondition[],
+  width: number,
+): Placement {
+  if (placement.kind !== 'hash') return placement;
+  const pairs = conditions
+    .filter(
+      ({ op, left, right }) =>
+        (op === '=' || op === 'IS NOT DISTINCT FROM') && sameType(left.type, right.type),
+    )
+    .map(({ left, right }) => [left, shift(right, width)] as const);
+  const widen = (key: HashKey): HashKey => {
+    const more = pairs.flatMap(([left, right]) => {
+      if (key.some((member) => sameExpr(member, left))) return [right];
+      return key.some((member) => sameExpr(member, right)) ? [left] : [];
+    });
+    return unique([...key, ...more]);
+  };
+  return hashed(placement.keys.map(widen));
+}
+
+/** Keeps the members that read only columns below `width`. */
+export function firstColumnsOnly(placement: Placement, width: number): Placement {
+  if (placement.kind !== 'hash') return placement;
+  return hashed(
+    placement.keys.map((key) =>
+      key.filter((member) => [...columnsOf(member)].every((index) => index < width)),
+    ),
+  );
+}
+
+function unique(exprs: readonly Expr[]): readonly Expr[] {
+  return [...new Map(exprs.map((expr) => [exprKey(expr), expr])).values()];
+}

@@ -1,0 +1,67 @@
+import { assertNever } from '../common/index.ts';
+import { type AggregateCall, children, nodeExprs, type PlanNode } from '../plan/index.ts';
+import { isFloat, isVolatile } from './expressions.ts';
+
+/** Aggregates whose answer does not depend on the order of the rows, over any type. */
+const orderFree = new Set([
+  'count',
+  'count_star',
+  'count_if',
+  'countif',
+  'min',
+  'max',
+  'bool_and',
+  'bool_or',
+  'bit_and',
+  'bit_or',
+  'bit_xor',
+  'approx_count_distinct',
+]);
+
+/** Sums: free of order where addition is exact. */
+const exactOverIntegers = new Set(['sum', 'sum_no_overflow', 'avg', 'mean']);
+
+/** True when the call gives the same value, bit for bit, in whatever order its rows come. */
+export function isOrderFree(call: AggregateCall): boolean {
+  if (call.args.length > 1) return false;
+  if (orderFree.has(call.name)) return true;
+  return exactOverIntegers.has(call.name) && call.args.every(({ type }) => !isFloat(type));
+}
+
+/** True when the node, run twice over the same rows in any order, gives the same rows. Its inputs are not looked at. */
+export function isRepeatable(node: PlanNode): boolean {
+  if (nodeExprs(node).some(isVolatile)) return false;
+  switch (node.kind) {
+    case 'limit':
+    case 'window':
+    case 'sample':
+    case 'positionalJoin':
+      return false;
+    case 'distinct':
+      return node.on === undefined;
+    case 'aggregate':
+      return node.aggregates.every(isOrderFree);
+    case 'scan':
+    case 'tableFunction':
+    case 'values':
+    case 'filter':
+    case 'project':
+    case 'join':
+    case 'sort':
+    case 'setOperation':
+    case 'unnest':
+    case 'with':
+    case 'cteRef':
+    case 'recursiveCte':
+    case 'exchange':
+    case 'stageInput':
+      return true;
+    default:
+      return assertNever(node);
+  }
+}
+
+/** As `isRepeatable`, of the node and everything below it. */
+export function isRepeatableTree(node: PlanNode): boolean {
+  return isRepeatable(node) && children(node).every(isRepeatableTree);
+}
