@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import {
+  aggregate,
+  BIGINT,
+  callOf,
+  col,
+  columns,
+  contextOf,
+  drawStages,
+  eq,
+  filter,
+  HUGEINT,
+  int,
+  integers,
+  join,
+  scan,
+} from '../../test/support/plans.ts';
+import type { PlanNode } from '../plan/index.ts';
+import { planDistributed } from './plan-distributed.ts';
+import { validatePlan } from './validate-plan.ts';
+
+const big = scan('big', integers('abc'));
+const wide = scan('wide', integers('xyz'));
+const tiny = scan('tiny', integers('pq'));
+const context = contextOf({
+  big: { schema: big.schema },
+  wide: { schema: wide.schema, rowCount: 2_000_000 },
+  tiny: { schema: tiny.schema, rowCount: 10 },
+});
+
+function draw(plan: PlanNode): string {
+  const distributed = planDistributed(plan, context);
+  for (const stage of [...distributed.stages, distributed.root])
+    expect(validatePlan(stage.fragment)).toEqual([]);
+  return drawStages(distributed);
+}
+
+describe('planDistributed', () => {
+  test('a filter runs where the splits are', () => {
+    expect(draw(columns(filter(big, eq(col(0), int(1))), 1))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> gather
+        project: b
+          filter: a = 1
+            scan: big; columns: a, b; prunes by: a = 1
+      root, one task -> result
+        stage input: stage 0 (whole)"
+    `);
+  });
+
+  test('a sum is computed in two steps', () => {
+    expect(draw(aggregate(big, [0], [callOf('sum', [col(1)], HUGEINT)]))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> hash (a)
+        project: a; sum_0
+          hash aggregate: by: a; sum(b)
+            scan: big; columns: a, b
+      stage 1, 4 tasks -> gather
+        project: a; sum_0
+          hash aggregate: by: a; sum(sum_0)
+            stage input: stage 0
+      root, one task -> result
+        stage input: stage 1 (whole)"
+    `);
+  });
+
+  test('a count without groups ends in the root', () => {
+    expect(draw(aggregate(big, [], [callOf('count_star', [], BIGINT)]))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> gather
+        aggregate: count(*)
+          scan: big; columns: a
+      root, one task -> result
+        project: CASE WHEN sum_0 IS NULL THEN 0 ELSE sum_0 END
+          aggregate: sum(count_star_0)
+            stage input: stage 0 (whole)"
+    `);
+  });
+
+  test('a small table is read by every task', () => {
+    expect(draw(join('inner', big, tiny, 0, 0))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> gather
+        hash join (inner): a = p
+          scan: big; columns: a, b, c
+          scan: tiny (whole); columns: p, q
+      root, one task -> result
+        stage input: stage 0 (whole)"
+    `);
+  });
+
+  test('large tables meet by their key, and a group by that key stays there', () => {
+    const joined = join('inner', big, wide, 0, 1);
+    expect(draw(aggregate(joined, [4], [callOf('median', [col(2)], BIGINT)]))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> hash (a)
+        scan: big; columns: a, c
+      stage 1, 4 tasks -> hash (y)
+        scan: wide; columns: y
+      stage 2, 4 tasks -> gather, not deterministic
+        hash aggregate: by: y; median(c)
+          hash join (inner): a = y
+            stage input: stage 0
+            stage input: stage 1
+      root, one task -> result
+        stage input: stage 2 (whole)"
+    `);
+  });
+
+  test('a full join is never broadcast', () => {
+    expect(draw(join('full', big, tiny, 0, 0))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> hash (a)
+        scan: big; columns: a, b, c
+      stage 1, 4 tasks -> hash (p)
+        scan: tiny; columns: p, q
+      stage 2, 4 tasks -> gather
+        hash join (full): a = p
+          stage input: stage 0
+          stage input: stage 1
+      root, one task -> result
+        stage input: stage 2 (whole)"
+    `);
+  });
+});
