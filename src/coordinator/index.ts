@@ -1,3 +1,11 @@
+export {
+  type MemberEvent,
+  Membership,
+  type MembershipLimits,
+  type MembershipOptions,
+  protocolVersion,
+} from './members/index.ts';
+export { treeToDot } from './observe/tree-to-dot.ts';
 export type {
   ClusterInfo,
   QueryErrorInfo,

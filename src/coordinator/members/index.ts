@@ -1,0 +1,9 @@
+export type { Member } from './member.ts';
+export {
+  defaultMembershipLimits,
+  type MemberEvent,
+  Membership,
+  type MembershipLimits,
+  type MembershipOptions,
+  protocolVersion,
+} from './membership.ts';
