@@ -360,7 +360,7 @@ describe('schedule', () => {
       run.send({ kind: 'tick' });
       expect(run.state.phase).toBe('running');
       run.now = 5_000;
-      expect(failed(run.send({ kind: 'tick' }))).toMatchObject({ error: { sqlState: '53000' } });
+      expect(failed(run.send({ kind: 'tick' }))).toMatchObject({ error: { sqlState: '57P03' } });
     });
 
     it('goes on when a worker comes in time', () => {

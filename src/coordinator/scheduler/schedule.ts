@@ -319,7 +319,7 @@ function start(
 }
 
 function noWorkersError(): SkeinError {
-  return new SkeinError(SqlState.insufficientResources, 'no workers are available to run the query', {
+  return new SkeinError(SqlState.cannotConnectNow, 'no workers are available to run the query', {
     hint: 'start a worker, or wait until one has joined, and run the query again',
   });
 }

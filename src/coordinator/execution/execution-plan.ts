@@ -1,0 +1,59 @@
+import type { OperatorTree } from '../../plan/index.ts';
+import type { Split, TableSnapshot } from '../../storage/index.ts';
+import type { Schema } from '../../types/index.ts';
+
+/** A query ready to run: its stages as SQL, with everything that their tasks read. */
+export interface ExecutionPlan {
+  /** The result's columns, as the user sees them. */
+  readonly columns: Schema;
+  /** Producers before consumers; the root last. The root runs on the coordinator. */
+  readonly stages: readonly ExecutionStage[];
+  /** Why the plan, or a part of it, is not distributed. */
+  readonly notes: readonly string[];
+  /** The whole query is the root, because it is small. */
+  readonly bypassed: boolean;
+}
+
+export interface ExecutionStage {
+  readonly id: number;
+  /** One SELECT over `inputs`. */
+  readonly sql: string;
+  readonly inputs: readonly ExecutionInput[];
+  /** The fragment's output columns. */
+  readonly columns: Schema;
+  readonly output: ExecutionOutput;
+  readonly taskCount: number;
+  readonly deterministic: boolean;
+  /** The fragment's row order is kept. */
+  readonly ordered: boolean;
+  readonly operators: OperatorTree;
+  readonly estimatedRows: number;
+  readonly estimatedBytes: number;
+}
+
+export type ExecutionOutput =
+  /** `keys` are SQL over the output columns by position: c0, c1 ... */
+  | { readonly kind: 'hash'; readonly keys: readonly string[]; readonly partitions: number }
+  | { readonly kind: 'gather' }
+  | { readonly kind: 'result' };
+
+/** A relation that the fragment's SQL names. */
+export type ExecutionInput = ScanInput | StageInput;
+
+export interface ScanInput {
+  readonly kind: 'scan';
+  readonly name: string;
+  readonly table: TableSnapshot;
+  /** What is read of the table; never empty. */
+  readonly columns: Schema;
+  /** By task. */
+  readonly splits: readonly (readonly Split[])[];
+}
+
+export interface StageInput {
+  readonly kind: 'stage';
+  readonly name: string;
+  /** Position of the stage in the plan. */
+  readonly stage: number;
+  readonly read: 'partition' | 'all';
+}
