@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { quoteIdentifier, quoteLiteral } from '../../src/types/index.ts';
 
 /** A folder of tables as `skein --data` takes it. */
@@ -18,7 +18,7 @@ export interface TableSource {
   readonly from: string;
 }
 
-interface ParquetTable {
+export interface ParquetTable {
   readonly name: string;
   /** SQL of each file; a table of one file without a folder where `single`. */
   readonly files: readonly string[];
@@ -26,7 +26,7 @@ interface ParquetTable {
 }
 
 /** `count` slices of a query with a column `i`, dealt out by ranges so that every file has its own rows. */
-function slices(count: number, rows: number, select: string): string[] {
+export function slices(count: number, rows: number, select: string): string[] {
   return Array.from({ length: count }, (_, file) => {
     const from = Math.floor((rows * file) / count);
     const to = Math.floor((rows * (file + 1)) / count);
@@ -194,26 +194,12 @@ const regional = slices(
 ).join();
 
 /**
- * Makes the tables of the test suite in a new temporary folder. Deterministic: the same bytes' worth of rows on every
- * run. NULLs, empty files, duplicate keys, one hot key, every type that Parquet holds, many splits a table.
+ * Makes the tables of the test suite in a new temporary folder. Deterministic: the same rows on every run. NULLs,
+ * empty files, duplicate keys, one hot key, every type that Parquet holds, many splits a table.
  */
 export async function makeDataSet(): Promise<DataSet> {
-  const directory = await mkdtemp(join(tmpdir(), 'skein-test-data-'));
-  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
-  try {
-    const connection = await instance.connect();
-    await connection.run("SET TimeZone = 'UTC'");
-    const copy = (query: string, path: string): Promise<unknown> =>
-      connection.run(`COPY (${query}) TO ${quoteLiteral(path)} (FORMAT parquet, ROW_GROUP_SIZE 2048)`);
-    for (const table of parquet) {
-      if (!table.single) await mkdir(join(directory, table.name));
-      for (const [index, query] of table.files.entries()) {
-        await copy(
-          query,
-          join(directory, table.single ? `${table.name}.parquet` : `${table.name}/part-${index}.parquet`),
-        );
-      }
-    }
+  return inFolder(async (directory, connection) => {
+    const tables = await writeParquet(parquet, directory, connection);
     await connection.run(
       `COPY (${regional}) TO ${quoteLiteral(join(directory, 'regional'))} (FORMAT parquet, PARTITION_BY (year, region))`,
     );
@@ -221,28 +207,53 @@ export async function makeDataSet(): Promise<DataSet> {
       await mkdir(dirname(join(directory, path)), { recursive: true });
       await writeFile(join(directory, path), text);
     }
+    const at = (name: string): string => quoteLiteral(join(directory, name));
+    return [
+      ...tables,
+      { name: 'regional', from: `read_parquet(${at('regional/*/*/*.parquet')}, hive_partitioning = true)` },
+      { name: 'visits', from: `read_csv(${at('visits/*.csv')})` },
+      { name: 'codes', from: `read_csv(${at('codes.csv')})` },
+      { name: 'docs', from: `read_json(${at('docs/*.json')})` },
+    ];
+  });
+}
+
+/** Makes these tables, and only these, in a new temporary folder. */
+export function makeParquetTables(tables: readonly ParquetTable[]): Promise<DataSet> {
+  return inFolder((directory, connection) => writeParquet(tables, directory, connection));
+}
+
+async function inFolder(
+  fill: (directory: string, connection: DuckDBConnection) => Promise<readonly TableSource[]>,
+): Promise<DataSet> {
+  const directory = await mkdtemp(join(tmpdir(), 'skein-test-data-'));
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  try {
+    const connection = await instance.connect();
+    await connection.run("SET TimeZone = 'UTC'");
+    const tables = await fill(directory, connection);
+    return { directory, tables, remove: () => rm(directory, { recursive: true, force: true }) };
   } finally {
     instance.closeSync();
   }
-  return {
-    directory,
-    tables: sources(directory),
-    remove: () => rm(directory, { recursive: true, force: true }),
-  };
 }
 
-function sources(directory: string): TableSource[] {
-  const path = (name: string): string => quoteLiteral(join(directory, name));
-  return [
-    ...parquet.map(({ name, single }) => ({
-      name,
-      from: `read_parquet(${path(single ? `${name}.parquet` : `${name}/*.parquet`)})`,
-    })),
-    { name: 'regional', from: `read_parquet(${path('regional/*/*/*.parquet')}, hive_partitioning = true)` },
-    { name: 'visits', from: `read_csv(${path('visits/*.csv')})` },
-    { name: 'codes', from: `read_csv(${path('codes.csv')})` },
-    { name: 'docs', from: `read_json(${path('docs/*.json')})` },
-  ];
+async function writeParquet(
+  tables: readonly ParquetTable[],
+  directory: string,
+  connection: DuckDBConnection,
+): Promise<TableSource[]> {
+  const sources: TableSource[] = [];
+  for (const { name, files, single } of tables) {
+    if (!single) await mkdir(join(directory, name));
+    for (const [index, query] of files.entries()) {
+      const path = join(directory, single ? `${name}.parquet` : `${name}/part-${index}.parquet`);
+      await connection.run(`COPY (${query}) TO ${quoteLiteral(path)} (FORMAT parquet, ROW_GROUP_SIZE 2048)`);
+    }
+    const pattern = quoteLiteral(join(directory, single ? `${name}.parquet` : `${name}/*.parquet`));
+    sources.push({ name, from: `read_parquet(${pattern})` });
+  }
+  return sources;
 }
 
 /** Every file of a folder of Parquet files is a table of its name. */
