@@ -5,4 +5,5 @@ export {
   RunningQueries,
   type StartedQuery,
 } from './query-result.ts';
+export { type ExplainOptions, explainQuery, type QueryFilter, type Session } from './session.ts';
 export { SkeinClient, type SkeinClientOptions } from './skein-client.ts';

@@ -1,13 +1,6 @@
 import { Agent, type Dispatcher, request } from 'undici';
 import { queryId, SkeinError, SqlState } from '../common/index.ts';
-import type {
-  ClusterInfo,
-  QueryErrorInfo,
-  QueryInfo,
-  QueryState,
-  QueryStats,
-  QueryTree,
-} from '../coordinator/index.ts';
+import type { ClusterInfo, QueryErrorInfo, QueryInfo, QueryStats, QueryTree } from '../coordinator/index.ts';
 import { paramToJson, type RecordBatch } from '../types/index.ts';
 import { type QueryOptions, type QueryResult, RunningQueries, type StartedQuery } from './query-result.ts';
 import {
@@ -19,6 +12,7 @@ import {
   schemaFromJson,
   splitLines,
 } from './result-lines.ts';
+import { type ExplainOptions, explainQuery, type QueryFilter, type Session } from './session.ts';
 
 export interface SkeinClientOptions {
   /** `http://HOST:PORT` of a coordinator. */
@@ -34,7 +28,7 @@ const cancelTimeoutMs = 5000;
  * A client of a Skein server over REST. Connections are kept between queries. Errors are SkeinErrors: the server's own,
  * or 08006 where it cannot be reached or its answer was cut short.
  */
-export class SkeinClient implements AsyncDisposable {
+export class SkeinClient implements Session {
   readonly #server: URL;
   readonly #headers: Readonly<Record<string, string>>;
   /** Queries may run long before their first row and between two: only the connection tells that the server is gone. */
@@ -47,7 +41,7 @@ export class SkeinClient implements AsyncDisposable {
     const url = URL.canParse(server) ? new URL(server) : undefined;
     if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
       throw new SkeinError(SqlState.invalidParameterValue, `not the URL of a server: ${server}`, {
-        hint: 'It looks like http://localhost:8080',
+        hint: 'It looks like http://localhost:8642',
       });
     }
     url.pathname = url.pathname.replace(/\/*$/, '/');
@@ -55,15 +49,15 @@ export class SkeinClient implements AsyncDisposable {
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
-  /** Starts a query; its rows stream as they are read. */
   query(sql: string, { signal, ...options }: QueryOptions = {}): QueryResult {
     return this.#running.run((abort) => this.#submit(sql, options, abort), signal);
   }
 
-  /** Running and recent queries, newest first. */
-  async queries(
-    filter: { readonly state?: QueryState; readonly limit?: number } = {},
-  ): Promise<readonly QueryInfo[]> {
+  explain(sql: string, options: ExplainOptions = {}): Promise<string> {
+    return explainQuery((text, rest) => this.query(text, rest), sql, options);
+  }
+
+  async queries(filter: QueryFilter = {}): Promise<readonly QueryInfo[]> {
     const query = Object.entries(filter).map(([name, value]): [string, string] => [name, String(value)]);
     const { queries } = (await this.#json('GET', `queries?${new URLSearchParams(query)}`)) as {
       queries: unknown[];
@@ -71,17 +65,14 @@ export class SkeinClient implements AsyncDisposable {
     return queries.map(queryFromJson);
   }
 
-  /** State and progress of a query; undefined where there is none, or no longer. */
   async get(id: string): Promise<QueryInfo | undefined> {
     return await this.#known(async () => queryFromJson(await this.#json('GET', `${queryPath(id)}?limit=0`)));
   }
 
-  /** Stages and tasks of a query; undefined where there is none, or no longer. */
   async tree(id: string): Promise<QueryTree | undefined> {
     return await this.#known(async () => (await this.#json('GET', `${queryPath(id)}/tree`)) as QueryTree);
   }
 
-  /** Resolves when the query's tasks have stopped; false where there is no such query. */
   async cancel(id: string): Promise<boolean> {
     return (await this.#known(() => this.#json('DELETE', queryPath(id)))) !== undefined;
   }
@@ -90,7 +81,6 @@ export class SkeinClient implements AsyncDisposable {
     return (await this.#json('GET', 'cluster')) as ClusterInfo;
   }
 
-  /** Cancels what runs and closes the connections. */
   async close(): Promise<void> {
     this.#running.close('the client was closed');
     await Promise.allSettled(this.#cancels);

@@ -1,15 +1,16 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { canceledError, SkeinError, SqlState } from '../../common/index.ts';
-import type {
-  QueryInfo,
-  QueryRequest,
-  QueryService,
-  QueryState,
-  ResultPage,
+import {
+  type QueryInfo,
+  type QueryRequest,
+  type QueryService,
+  type QueryState,
+  type ResultPage,
+  treeToDot,
 } from '../../coordinator/index.ts';
 import { paramFromJson, type SqlValue } from '../../types/index.ts';
-import { RequestError, unknownQuery } from './error-handler.ts';
+import { unknownQuery } from './error-handler.ts';
 import { RowEncoder, resultJson, resultLines, startResult } from './result-json.ts';
 import { idParams, listQuery, pageQuery, queryBody, treeQuery } from './schemas.ts';
 import { queryJson, queryLinks } from './views.ts';
@@ -193,11 +194,11 @@ function addWatch(app: FastifyInstance, service: QueryService): void {
         },
       },
     },
-    async ({ params: { id }, query: { format } }) => {
+    async ({ params: { id }, query: { format } }, reply) => {
       const tree = service.tree(id);
       if (tree === undefined) throw unknownQuery(id);
       if (format === 'json') return tree;
-      throw new RequestError(400, SqlState.featureNotSupported, 'format=dot is not there yet');
+      return reply.header('content-type', 'text/vnd.graphviz; charset=utf-8').send(treeToDot(tree));
     },
   );
 }
