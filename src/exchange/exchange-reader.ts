@@ -15,7 +15,7 @@ import {
   LostFile,
   type WantedFile,
 } from './bring-file.ts';
-import { isSafeName } from './scratch-file.ts';
+import { isSafeId, isSafeName } from './scratch-file.ts';
 import { Semaphore } from './semaphore.ts';
 
 export interface ExchangeReaderOptions extends FileBringerOptions {
@@ -117,7 +117,7 @@ export class ExchangeReader {
   /** Deletes what is kept for a query, also what is in use. */
   async dropQuery(id: string): Promise<void> {
     for (const entry of [...this.#entries.values()]) if (entry.key.startsWith(`${id}.`)) this.#forget(entry);
-    if (isSafeName(id)) await rm(path.join(this.#options.dir, id), { recursive: true, force: true });
+    if (isSafeId(id)) await rm(path.join(this.#options.dir, id), { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
@@ -210,7 +210,7 @@ export class ExchangeReader {
 function toWanted(ref: PartitionRef, file: PartitionFile): WantedFile {
   if (ref.producer === undefined) throw malformed('a partition without its producer');
   const { queryId: query, stageId: stage, task, attempt } = ref.producer;
-  if (!isSafeName(query) || !isSafeName(file.name)) throw malformed(`partition file ${query}/${file.name}`);
+  if (!isSafeId(query) || !isSafeName(file.name)) throw malformed(`partition file ${query}/${file.name}`);
   return { ref, file, producer: { queryId: queryId(query), stageId: stageId(stage), task, attempt } };
 }
 

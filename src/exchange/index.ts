@@ -9,5 +9,5 @@ export {
 export type { FetchLimits } from './fetch-file.ts';
 export { parquetRowCount } from './parquet-row-count.ts';
 export { describePartitions, type Holder, type WrittenFile } from './partition-files.ts';
-export { isSafeName, scratchError } from './scratch-file.ts';
+export { isSafeId, scratchError } from './scratch-file.ts';
 export { Semaphore } from './semaphore.ts';

@@ -5,6 +5,11 @@ export function isSafeName(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name);
 }
 
+/** Whether an id from another process may become a folder's name, and the part of a key before its first dot. */
+export function isSafeId(id: string): boolean {
+  return /^[A-Za-z0-9_-]{1,128}$/.test(id);
+}
+
 /** The error of a failed write of scratch data: a full disk is 53100, and another worker may have room. */
 export function scratchError(error: unknown, where: string): SkeinError {
   if (error instanceof SkeinError) return error;

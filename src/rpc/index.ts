@@ -46,6 +46,7 @@ export {
   type CoordinatorClient,
   coordinatorRoutes,
   malformed,
+  protocolVersion,
   type WorkerClient,
   workerRoutes,
 } from './routes.ts';

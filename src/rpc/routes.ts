@@ -12,6 +12,9 @@ import {
   type WorkerStatus,
 } from './gen/skein/v1/cluster_pb.ts';
 
+/** Version of proto/skein/v1, raised whenever nodes of different versions would misunderstand each other. */
+export const protocolVersion = 1;
+
 /** What a worker does for its coordinator, wherever it runs. Every error is a SkeinError. */
 export interface WorkerClient {
   /** Runs one attempt to its end; aborting interrupts it. */

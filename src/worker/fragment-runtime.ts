@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type AttemptId, type Clock, queryId, type SkeinError, stageId } from '../common/index.ts';
-import type { DuckDb } from '../duckdb/index.ts';
+import type { DuckDb, StreamedResult } from '../duckdb/index.ts';
 import { describePartitions, type ExchangeReader, type Holder, scratchError } from '../exchange/index.ts';
 import {
   abortReason,
@@ -13,6 +13,7 @@ import {
 } from '../rpc/index.ts';
 import type { RecordBatch, Schema } from '../types/index.ts';
 import { findUnreadableFile } from './find-unreadable-file.ts';
+import { QueryTasks } from './query-tasks.ts';
 import { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
@@ -40,9 +41,15 @@ export interface FragmentStream {
 export class FragmentRuntime {
   readonly #options: FragmentRuntimeOptions;
   readonly #scanFiles = new ScanFiles();
+  readonly #tasks: QueryTasks;
 
   constructor(options: FragmentRuntimeOptions) {
     this.#options = options;
+    this.#tasks = new QueryTasks(options.clock);
+  }
+
+  get duckdb(): DuckDb {
+    return this.#options.duckdb;
   }
 
   /**
@@ -51,26 +58,17 @@ export class FragmentRuntime {
    * reason when it aborts, and whatever DuckDB says. What the attempt wrote is gone then.
    */
   async runToSpool(request: RunTaskRequest, signal: AbortSignal): Promise<RunTaskResponse> {
-    const { spool, self, clock } = this.#options;
-    const started = clock.monotonic();
+    const { spool } = this.#options;
     const attempt = attemptOf(request);
     const dir = await spool.createAttempt(attempt);
+    const task = this.#tasks.begin(attempt.queryId, signal);
     try {
-      await using task = await this.#open(request, signal);
-      const { rowsChanged } = await task.connection.run(copyStatement(request, dir), signal);
-      const written = await collectFiles(request, dir, rowsChanged);
-      const { partitions, inlined } = await describePartitions(attempt, written, self);
-      await task.recheckInputs();
-      if (signal.aborted) throw abortReason(signal);
-      const files = partitions.flatMap((partition) => partition.files);
-      if (inlined) await spool.discardAttempt(attempt);
-      else spool.commitAttempt(attempt, new Map(files.map((file) => [file.name, Number(file.bytes)])));
-      const bytes = files.reduce((sum, file) => sum + Number(file.bytes), 0);
-      const stats = toStats(task.inputs, clock.monotonic() - started, { rows: rowsChanged, bytes });
-      return create(RunTaskResponseSchema, { partitions, stats });
+      return await this.#write(request, attempt, dir, task.signal);
     } catch (error) {
       await spool.discardAttempt(attempt).catch(() => {});
-      throw await this.#toTaskError(error, request, signal);
+      throw await this.#toTaskError(error, request, task.signal);
+    } finally {
+      task.end();
     }
   }
 
@@ -80,56 +78,82 @@ export class FragmentRuntime {
    * @throws as runToSpool, here or while the rows are read
    */
   async stream(request: RunTaskRequest, signal: AbortSignal): Promise<FragmentStream> {
-    const started = this.#options.clock.monotonic();
-    const task = await this.#open(request, signal);
-    const progress = { rows: 0, endedMs: undefined as number | undefined };
-    const elapsedMs = (): number => progress.endedMs ?? this.#options.clock.monotonic() - started;
-    const onAbort = (): void => {
-      task[Symbol.asyncDispose]().catch(() => {});
-    };
+    const { clock } = this.#options;
+    const started = clock.monotonic();
+    const task = this.#tasks.begin(attemptOf(request).queryId, signal);
+    let connection: TaskConnection | undefined;
+    let endedMs: number | undefined;
     const end = async (): Promise<void> => {
-      progress.endedMs = elapsedMs();
-      signal.removeEventListener('abort', onAbort);
-      await task[Symbol.asyncDispose]();
+      endedMs ??= clock.monotonic() - started;
+      await connection?.[Symbol.asyncDispose]();
+      task.end();
     };
     try {
-      const { schema, batches } = await task.connection.stream(request.sql, signal);
-      // A consumer may abort and never ask for the first batch.
-      signal.addEventListener('abort', onAbort, { once: true });
-      const named = schema.map((column, index) => ({
+      connection = await this.#open(request, task.signal);
+      const { inputs } = connection;
+      const result = await connection.connection.stream(request.sql, task.signal);
+      const schema = result.schema.map((column, index) => ({
         ...column,
         name: request.columns[index]?.name ?? column.name,
       }));
+      // A consumer may abort and never ask for the first batch.
+      task.signal.addEventListener('abort', () => void end(), { once: true });
+      const rows = { count: 0 };
       return {
-        schema: named,
-        batches: this.#batches(request, task, batches, named, signal, progress, end),
-        stats: () => toStats(task.inputs, elapsedMs(), { rows: progress.rows, bytes: 0 }),
+        schema,
+        batches: this.#batches(request, connection, { ...result, schema }, task.signal, rows, end),
+        stats: () => toStats(inputs, endedMs ?? clock.monotonic() - started, { rows: rows.count, bytes: 0 }),
       };
     } catch (error) {
       await end();
-      throw await this.#toTaskError(error, request, signal);
+      throw await this.#toTaskError(error, request, task.signal);
     }
   }
 
-  /** Deletes what is kept for a query, and refuses its later attempts. Stop the running ones first. */
+  /** Stops what runs for a query, deletes what is kept for it, and refuses its later attempts. Idempotent. */
   async dropQuery(id: string): Promise<void> {
-    await Promise.all([this.#options.spool.dropQuery(id), this.#options.reader.dropQuery(id)]);
+    const { spool, reader } = this.#options;
+    spool.refuseQuery(id);
+    await this.#tasks.stop(id);
+    await Promise.all([spool.dropQuery(id), reader.dropQuery(id)]);
+  }
+
+  async #write(
+    request: RunTaskRequest,
+    attempt: AttemptId,
+    dir: string,
+    signal: AbortSignal,
+  ): Promise<RunTaskResponse> {
+    const { spool, self, clock } = this.#options;
+    const started = clock.monotonic();
+    await using task = await this.#open(request, signal);
+    const { rowsChanged } = await task.connection.run(copyStatement(request, dir), signal);
+    const written = await collectFiles(request, dir, rowsChanged);
+    const { partitions, inlined } = await describePartitions(attempt, written, self);
+    await task.recheckInputs();
+    if (signal.aborted) throw abortReason(signal);
+    const files = partitions.flatMap((partition) => partition.files);
+    if (inlined) await spool.discardAttempt(attempt);
+    else spool.commitAttempt(attempt, new Map(files.map((file) => [file.name, Number(file.bytes)])));
+    const bytes = files.reduce((sum, file) => sum + Number(file.bytes), 0);
+    const stats = toStats(task.inputs, clock.monotonic() - started, { rows: rowsChanged, bytes });
+    return create(RunTaskResponseSchema, { partitions, stats });
   }
 
   async *#batches(
     request: RunTaskRequest,
     task: TaskConnection,
-    batches: AsyncIterable<RecordBatch>,
-    schema: Schema,
+    result: StreamedResult,
     signal: AbortSignal,
-    progress: { rows: number },
+    rows: { count: number },
     end: () => Promise<void>,
   ): AsyncGenerator<RecordBatch> {
     try {
-      for await (const batch of batches) {
-        progress.rows += batch.rowCount;
-        yield { ...batch, schema };
+      for await (const batch of result.batches) {
+        rows.count += batch.rowCount;
+        yield { ...batch, schema: result.schema };
       }
+      if (signal.aborted) throw abortReason(signal);
       await task.recheckInputs();
     } catch (error) {
       throw await this.#toTaskError(error, request, signal);

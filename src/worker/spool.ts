@@ -8,7 +8,7 @@ import {
   SkeinError,
   SqlState,
 } from '../common/index.ts';
-import { isSafeName, scratchError } from '../exchange/index.ts';
+import { isSafeId, scratchError } from '../exchange/index.ts';
 import { hasEnded, type ProcessIdentity, processIdentity } from './host-identity.node.ts';
 
 /** A file of a finished attempt, as it may be served. */
@@ -42,7 +42,11 @@ export class Spool {
   readonly spillDir: string;
   /** Fetched inputs: the ExchangeReader's folder. */
   readonly inputDir: string;
-  readonly #committed = new Map<string, ReadonlyMap<string, number>>();
+  /** Finished attempts: their folder and the bytes of each file. */
+  readonly #committed = new Map<
+    string,
+    { readonly dir: string; readonly files: ReadonlyMap<string, number> }
+  >();
   readonly #dropped = new Set<string>();
   #bytes = 0;
 
@@ -106,20 +110,28 @@ export class Spool {
   /** From now on the attempt's files may be read by others. `files`: bytes by name. */
   commitAttempt(id: AttemptId, files: ReadonlyMap<string, number>): void {
     this.#refuseDropped(id.queryId);
-    this.#committed.set(attemptKey(id), files);
+    this.#committed.set(formatAttempt(id), { dir: this.#attemptDir(id), files });
     for (const bytes of files.values()) this.#bytes += bytes;
+  }
+
+  /** Whether others may still read outputs. */
+  get isEmpty(): boolean {
+    return this.#committed.size === 0;
   }
 
   /** Removes what an attempt wrote. */
   async discardAttempt(id: AttemptId): Promise<void> {
-    this.#forget(attemptKey(id));
+    this.#forget(formatAttempt(id));
     await rm(this.#attemptDir(id), { recursive: true, force: true });
   }
 
   /** A file of a finished attempt; undefined for anything else, whatever the names contain. */
   committedFile(id: AttemptId, name: string): SpooledFile | undefined {
-    const bytes = this.#committed.get(attemptKey(id))?.get(name);
-    return bytes === undefined ? undefined : { path: path.join(this.#attemptDir(id), name), bytes };
+    const attempt = this.#committed.get(formatAttempt(id));
+    const bytes = attempt?.files.get(name);
+    return attempt === undefined || bytes === undefined
+      ? undefined
+      : { path: path.join(attempt.dir, name), bytes };
   }
 
   /** Refuses later attempts of the query. */
@@ -133,9 +145,16 @@ export class Spool {
   async dropQuery(queryId: string): Promise<void> {
     this.refuseQuery(queryId);
     for (const key of [...this.#committed.keys()]) if (key.startsWith(`${queryId}.`)) this.#forget(key);
-    if (isSafeName(queryId)) {
+    if (isSafeId(queryId)) {
       await rm(path.join(this.root, 'out', queryId), { recursive: true, force: true });
     }
+  }
+
+  /** Deletes the outputs of all finished attempts; their queries may go on. */
+  async discardCommitted(): Promise<void> {
+    const attempts = [...this.#committed];
+    for (const [key] of attempts) this.#forget(key);
+    await Promise.all(attempts.map(([, { dir }]) => rm(dir, { recursive: true, force: true })));
   }
 
   isDropped(queryId: string): boolean {
@@ -153,21 +172,17 @@ export class Spool {
   }
 
   #forget(key: string): void {
-    for (const bytes of this.#committed.get(key)?.values() ?? []) this.#bytes -= bytes;
+    for (const bytes of this.#committed.get(key)?.files.values() ?? []) this.#bytes -= bytes;
     this.#committed.delete(key);
   }
 
   #attemptDir(id: AttemptId): string {
     const numbers = [id.stageId, id.task, id.attempt];
-    if (!isSafeName(id.queryId) || !numbers.every((part) => Number.isSafeInteger(part) && part >= 0)) {
+    if (!isSafeId(id.queryId) || !numbers.every((part) => Number.isSafeInteger(part) && part >= 0)) {
       throw new SkeinError(SqlState.internalError, `malformed attempt id: ${formatAttempt(id)}`);
     }
     return path.join(this.root, 'out', id.queryId, ...numbers.map(String));
   }
-}
-
-function attemptKey(id: AttemptId): string {
-  return formatAttempt(id);
 }
 
 async function removeStale(dir: string, clock: Clock): Promise<void> {

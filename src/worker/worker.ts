@@ -1,17 +1,8 @@
 import { create } from '@bufbuild/protobuf';
+import { type Clock, type Random, SkeinError, SqlState, sleep, type WorkerId } from '../common/index.ts';
+import type { DuckDb } from '../duckdb/index.ts';
+import { type ExchangeFaults, ExchangeReader, type Holder, Semaphore } from '../exchange/index.ts';
 import {
-  type Clock,
-  canceledError,
-  type Random,
-  SkeinError,
-  SqlState,
-  sleep,
-  type WorkerId,
-} from '../common/index.ts';
-import { DuckDb } from '../duckdb/index.ts';
-import { type ExchangeFaults, ExchangeReader, Semaphore } from '../exchange/index.ts';
-import {
-  abortReason,
   malformed,
   type RunTaskRequest,
   type RunTaskResponse,
@@ -20,8 +11,10 @@ import {
   WorkerStatusSchema,
 } from '../rpc/index.ts';
 import { FragmentRuntime } from './fragment-runtime.ts';
+import { GrowingDuckDb } from './growing-duckdb.ts';
 import { hostId } from './host-identity.node.ts';
 import { ProcessLoad } from './process-load.node.ts';
+import { type QueryTask, QueryTasks } from './query-tasks.ts';
 import { Spool } from './spool.ts';
 
 export interface WorkerOptions {
@@ -34,7 +27,7 @@ export interface WorkerOptions {
   readonly spoolDir: string;
   readonly threads: number;
   readonly memoryBytes: number;
-  /** Folders with table files. Undefined: tasks wait for `setReadRoots`. */
+  /** Folders with table files. Undefined: tasks wait for `allowReading`. */
   readonly readRoots: readonly string[] | undefined;
   /** Tasks at once; more wait in order. */
   readonly slots?: number;
@@ -52,39 +45,25 @@ export interface WorkerFaults extends ExchangeFaults {
   beforeTask?(request: RunTaskRequest, signal: AbortSignal): Promise<void>;
 }
 
-interface RunningTask {
-  readonly queryId: string;
-  readonly controller: AbortController;
-  readonly ended: Promise<unknown>;
-}
-
-/** A DuckDB that may read certain folders; replaced when the folders change. */
-interface Engine {
-  readonly duckdb: DuckDb;
-  readonly runtime: FragmentRuntime;
-  readonly readRoots: readonly string[];
-  users: number;
-  retired: boolean;
-}
-
 const defaultSlots = 2;
 const defaultCacheBytes = 2 * 1024 ** 3;
-/** A dropped query's tasks get this long to stop before their files go anyway. */
-const stopTasksMs = 500;
 /** What a status report waits for the slower of its figures. */
 const statusMs = 200;
+const drainPollMs = 50;
 
 /** Runs tasks: a bounded number at once, each on a DuckDB connection of its own. */
 export class Worker implements WorkerClient {
   readonly id: WorkerId;
   readonly spool: Spool;
   readonly #options: WorkerOptions;
+  readonly #self: Holder;
   readonly #reader: ExchangeReader;
+  readonly #duckdb: GrowingDuckDb;
   readonly #slots: Semaphore;
   readonly #load: ProcessLoad;
-  readonly #running = new Map<string, RunningTask>();
-  #engine: Promise<Engine>;
-  #setEngine: ((engine: Promise<Engine>) => void) | undefined;
+  readonly #tasks: QueryTasks;
+  readonly #attempts = new Set<string>();
+  #runtime: FragmentRuntime | undefined;
   #finished = 0;
   #failed = 0;
   #draining = false;
@@ -92,22 +71,29 @@ export class Worker implements WorkerClient {
   #spoolFree = 0;
 
   private constructor(options: WorkerOptions, spool: Spool) {
+    const { clock, threads, memoryBytes, token, faults } = options;
     this.#options = options;
     this.id = options.workerId;
     this.spool = spool;
+    this.#self = { workerId: options.workerId, url: options.url ?? '', hostId: options.hostId ?? hostId() };
     this.#slots = new Semaphore(options.slots ?? defaultSlots);
-    this.#load = new ProcessLoad(options.clock, options.threads);
+    this.#load = new ProcessLoad(clock, threads);
+    this.#tasks = new QueryTasks(clock);
+    this.#duckdb = new GrowingDuckDb({
+      threads,
+      memoryBytes,
+      tempDirectory: spool.spillDir,
+      writeRoots: [spool.root],
+      clock,
+    });
     this.#reader = new ExchangeReader({
       dir: spool.inputDir,
       ownRoot: spool.root,
-      hostId: options.hostId ?? hostId(),
+      hostId: this.#self.hostId,
       cacheBytes: options.cacheBytes ?? defaultCacheBytes,
-      token: options.token,
-      clock: options.clock,
-      ...(options.faults === undefined ? {} : { faults: options.faults }),
-    });
-    this.#engine = new Promise((resolve) => {
-      this.#setEngine = resolve;
+      token,
+      clock,
+      ...(faults === undefined ? {} : { faults }),
     });
   }
 
@@ -115,9 +101,8 @@ export class Worker implements WorkerClient {
   static async start(options: WorkerOptions): Promise<Worker> {
     const spool = await Spool.open({ dir: options.spoolDir, clock: options.clock, random: options.random });
     const worker = new Worker(options, spool);
-    if (options.readRoots === undefined) return worker;
     try {
-      await worker.setReadRoots(options.readRoots);
+      if (options.readRoots !== undefined) await worker.allowReading(options.readRoots);
       return worker;
     } catch (error) {
       await worker.close();
@@ -125,16 +110,9 @@ export class Worker implements WorkerClient {
     }
   }
 
-  /** Lets later tasks read these folders, and those that were named before. */
-  async setReadRoots(readRoots: readonly string[]): Promise<void> {
-    const before = this.#setEngine === undefined ? await this.#engine : undefined;
-    const roots = [...new Set([...(before?.readRoots ?? []), ...readRoots])];
-    if (before !== undefined && roots.length === before.readRoots.length) return;
-    const engine = await this.#openEngine(roots);
-    if (this.#setEngine === undefined) this.#engine = Promise.resolve(engine);
-    else this.#setEngine(Promise.resolve(engine));
-    this.#setEngine = undefined;
-    if (before !== undefined) retire(before);
+  /** Lets later tasks read these folders, besides those that were named before. @throws SkeinError 58P01 */
+  async allowReading(readRoots: readonly string[]): Promise<void> {
+    await this.#duckdb.allowReading(readRoots);
   }
 
   async runTask(request: RunTaskRequest, signal: AbortSignal): Promise<RunTaskResponse> {
@@ -144,13 +122,12 @@ export class Worker implements WorkerClient {
       throw new SkeinError(SqlState.adminShutdown, `worker ${this.id} is shutting down`, { retry: 'task' });
     }
     const key = `${attempt.queryId}.${attempt.stageId}.${attempt.task}.${attempt.attempt}`;
-    if (this.#running.has(key)) throw malformed(`attempt ${key} is running already`);
-    const controller = new AbortController();
-    const cancelTimeout = this.#limitTime(request, controller);
-    const ended = this.#run(request, AbortSignal.any([signal, controller.signal]));
-    this.#running.set(key, { queryId: attempt.queryId, controller, ended: ended.catch(() => {}) });
+    if (this.#attempts.has(key)) throw malformed(`attempt ${key} is running already`);
+    this.#attempts.add(key);
+    const task = this.#tasks.begin(attempt.queryId, signal);
+    const cancelTimeout = this.#limitTime(request, task);
     try {
-      const response = await ended;
+      const response = await this.#slots.run(() => this.#run(request, task.signal), task.signal);
       this.#finished += 1;
       return response;
     } catch (error) {
@@ -158,26 +135,25 @@ export class Worker implements WorkerClient {
       throw error;
     } finally {
       cancelTimeout();
-      this.#running.delete(key);
+      task.end();
+      this.#attempts.delete(key);
+      // It may have written after its query was dropped.
       if (this.spool.isDropped(attempt.queryId)) await this.#deleteQuery(attempt.queryId);
     }
   }
 
   async dropQuery(queryId: string): Promise<void> {
     this.spool.refuseQuery(queryId);
-    const tasks = [...this.#running.values()].filter((task) => task.queryId === queryId);
-    for (const task of tasks) task.controller.abort(canceledError());
-    const stopped = Promise.all(tasks.map((task) => task.ended));
-    await Promise.race([stopped, sleep(this.#options.clock, stopTasksMs)]);
+    await this.#tasks.stop(queryId);
     await this.#deleteQuery(queryId);
   }
 
   async getStatus(): Promise<WorkerStatus> {
-    await Promise.race([this.#measure(), sleep(this.#options.clock, statusMs)]);
+    await this.#measure();
     const cache = this.#reader.cacheStats;
     return create(WorkerStatusSchema, {
       workerId: this.id,
-      runningTasks: this.#running.size,
+      runningTasks: this.#tasks.size,
       finishedTasks: BigInt(this.#finished),
       failedTasks: BigInt(this.#failed),
       memoryLimitBytes: BigInt(this.#options.memoryBytes),
@@ -193,91 +169,67 @@ export class Worker implements WorkerClient {
     });
   }
 
-  /** Takes no more tasks; resolves when those that it has have ended, and nobody needs their outputs any more. */
+  /** Takes no more tasks; resolves when those that it has have ended and nobody needs their outputs any more. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
-    while (this.#running.size > 0 || this.spool.bytes > 0) await sleep(this.#options.clock, 50, signal);
+    while (this.#tasks.size > 0 || !this.spool.isEmpty) await sleep(this.#options.clock, drainPollMs, signal);
   }
 
   /** Stops what runs and deletes the spool. */
   async close(): Promise<void> {
     this.#draining = true;
-    const reason = new SkeinError(SqlState.adminShutdown, `worker ${this.id} shut down`, { retry: 'task' });
-    const tasks = [...this.#running.values()];
-    for (const task of tasks) task.controller.abort(reason);
-    await Promise.all(tasks.map((task) => task.ended));
-    if (this.#setEngine === undefined) retire(await this.#engine);
+    await this.#tasks.stopAll(
+      new SkeinError(SqlState.adminShutdown, `worker ${this.id} shut down`, { retry: 'task' }),
+    );
+    this.#duckdb.close();
     await this.#reader.close();
     await this.spool.close();
   }
 
+  #limitTime({ timeoutMs }: RunTaskRequest, task: QueryTask): () => void {
+    if (timeoutMs <= 0) return () => {};
+    return this.#options.clock.after(timeoutMs, () => {
+      const message = `the task took longer than ${timeoutMs} ms`;
+      task.abort(new SkeinError(SqlState.queryCanceled, message, { retry: 'task' }));
+    });
+  }
+
   async #run(request: RunTaskRequest, signal: AbortSignal): Promise<RunTaskResponse> {
-    return this.#slots.run(async () => {
-      await this.#options.faults?.beforeTask?.(request, signal);
-      const engine = await withAbort(this.#engine, signal);
-      engine.users += 1;
-      try {
-        return await engine.runtime.runToSpool(request, signal);
-      } finally {
-        engine.users -= 1;
-        closeIdle(engine);
-      }
-    }, signal);
+    await this.#options.faults?.beforeTask?.(request, signal);
+    return this.#duckdb.use(signal, (duckdb) => this.#runtimeOn(duckdb).runToSpool(request, signal));
   }
 
-  #limitTime(request: RunTaskRequest, controller: AbortController): () => void {
-    if (request.timeoutMs <= 0) return () => {};
-    return this.#options.clock.after(request.timeoutMs, () => {
-      const message = `the task took longer than ${request.timeoutMs} ms`;
-      controller.abort(new SkeinError(SqlState.queryCanceled, message, { retry: 'task' }));
-    });
-  }
-
-  async #openEngine(readRoots: readonly string[]): Promise<Engine> {
-    const { threads, memoryBytes, clock, workerId, url } = this.#options;
-    const duckdb = await DuckDb.open({
-      threads,
-      memoryBytes,
-      tempDirectory: this.spool.spillDir,
-      readRoots,
-      writeRoots: [this.spool.root],
-      clock,
-    });
-    const self = { workerId, url: url ?? '', hostId: this.#options.hostId ?? hostId() };
-    const runtime = new FragmentRuntime({ duckdb, spool: this.spool, reader: this.#reader, clock, self });
-    return { duckdb, runtime, readRoots, users: 0, retired: false };
+  #runtimeOn(duckdb: DuckDb): FragmentRuntime {
+    if (this.#runtime?.duckdb !== duckdb) {
+      const { clock } = this.#options;
+      this.#runtime = new FragmentRuntime({
+        duckdb,
+        spool: this.spool,
+        reader: this.#reader,
+        clock,
+        self: this.#self,
+      });
+    }
+    return this.#runtime;
   }
 
   async #deleteQuery(queryId: string): Promise<void> {
     await Promise.all([this.spool.dropQuery(queryId), this.#reader.dropQuery(queryId)]);
   }
 
+  /** A report must not wait for long: silence means death. Late figures serve the next one. */
   async #measure(): Promise<void> {
-    this.#spoolFree = await this.spool.freeBytes();
-    if (this.#setEngine !== undefined) return;
-    const { duckdb } = await this.#engine;
-    this.#memoryUsed = await duckdb.memoryUsedBytes().catch(() => this.#memoryUsed);
-  }
-}
-
-function retire(engine: Engine): void {
-  engine.retired = true;
-  closeIdle(engine);
-}
-
-function closeIdle(engine: Engine): void {
-  if (engine.retired && engine.users === 0) engine.duckdb.close();
-}
-
-async function withAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(abortReason(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+    const measured = Promise.all([
+      this.spool.freeBytes().then((bytes) => {
+        this.#spoolFree = bytes;
+      }),
+      this.#duckdb.current?.memoryUsedBytes().then((bytes) => {
+        this.#memoryUsed = bytes;
+      }),
+    ]).catch(() => {});
+    const waiting = new AbortController();
+    const patience = sleep(this.#options.clock, statusMs, waiting.signal).catch(() => {});
+    await Promise.race([measured, patience]);
+    waiting.abort();
   }
 }

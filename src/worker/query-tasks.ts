@@ -1,0 +1,69 @@
+import { type Clock, canceledError, type SkeinError, sleep } from '../common/index.ts';
+
+/** Something under way for a query. */
+export interface QueryTask {
+  /** Aborts with the caller's signal, and when the query is stopped. */
+  readonly signal: AbortSignal;
+  abort(reason: SkeinError): void;
+  /** Must be called when it has ended, however it did. */
+  end(): void;
+}
+
+interface RunningTask {
+  readonly queryId: string;
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** A query's tasks get this long to stop; then whoever asked goes on without them. */
+const stopMs = 500;
+
+/** What is under way, by query, so that it can be stopped. */
+export class QueryTasks {
+  readonly #clock: Clock;
+  readonly #running = new Set<RunningTask>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  begin(queryId: string, signal: AbortSignal): QueryTask {
+    const controller = new AbortController();
+    let resolve = (): void => {};
+    const ended = new Promise<void>((settle) => {
+      resolve = settle;
+    });
+    const task: RunningTask = { queryId, controller, ended };
+    this.#running.add(task);
+    return {
+      signal: AbortSignal.any([signal, controller.signal]),
+      abort: (reason) => controller.abort(reason),
+      end: () => {
+        this.#running.delete(task);
+        resolve();
+      },
+    };
+  }
+
+  /** Aborts a query's tasks. @returns when they have ended, or did not in half a second */
+  async stop(queryId: string): Promise<void> {
+    const tasks = [...this.#running].filter((task) => task.queryId === queryId);
+    for (const task of tasks) task.controller.abort(canceledError());
+    if (tasks.length === 0) return;
+    const waiting = new AbortController();
+    const patience = sleep(this.#clock, stopMs, waiting.signal).catch(() => {});
+    await Promise.race([Promise.all(tasks.map((task) => task.ended)), patience]);
+    waiting.abort();
+  }
+
+  /** Aborts everything. @returns when all have ended */
+  async stopAll(reason: SkeinError): Promise<void> {
+    const tasks = [...this.#running];
+    for (const task of tasks) task.controller.abort(reason);
+    await Promise.all(tasks.map((task) => task.ended));
+  }
+}
