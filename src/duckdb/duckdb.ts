@@ -37,7 +37,7 @@ const sessionSettings = [
 
 /**
  * An in-memory DuckDB that can reach the given directories and nothing else: no other files, no network, no
- * extensions beyond the built-in ones, and no way to change that. Row order is kept only where ORDER BY makes it.
+ * extensions beyond the built-in ones, and no way to change that. Rows keep the order they were written in.
  * Every statement runs on a thread of libuv's pool: the process must set UV_THREADPOOL_SIZE to the statements it
  * wants at once, and some for its files, or they wait for each other.
  */
@@ -67,7 +67,9 @@ export class DuckDb {
         memory_limit: `${Math.floor(memoryBytes / 1024)}KiB`,
         temp_directory: await realpath(tempDirectory),
         errors_as_json: 'true',
-        preserve_insertion_order: 'false',
+        // DuckDB's own default. Without it a stream over an ordered exchange comes out of order; what may be written
+        // in any order says so itself (COPY ... PRESERVE_ORDER false), and then nothing is lost by it.
+        preserve_insertion_order: 'true',
         autoinstall_known_extensions: 'false',
         autoload_known_extensions: 'false',
         allow_community_extensions: 'false',
