@@ -1,0 +1,9 @@
+export {
+  type BoundParameters,
+  bindParameters,
+  formatLiteral,
+  type Parameters,
+  substitute,
+} from './bind-parameters.ts';
+export { type ExplainFormat, isWord, parseStatement, type Statement } from './parse-statement.ts';
+export { type Token, type TokenKind, tokenize } from './tokenize.ts';
