@@ -63,6 +63,11 @@ export function toSkeinDuckDbError(error: unknown): SkeinError {
   return new SkeinError(sqlState, info.message, { retry, details, cause: error });
 }
 
+/** The SQLSTATE of an error of DuckDB's. */
+export function sqlStateOf(info: DuckDbErrorInfo): string {
+  return classify(info)[0];
+}
+
 function classify({ type, message, extra }: DuckDbErrorInfo): readonly [string, RetryScope] {
   switch (type) {
     case 'Conversion':

@@ -1,3 +1,13 @@
+export type {
+  BindRequest,
+  BoundCatalogQuery,
+  BoundPlan,
+  BoundQuery,
+  BoundWhole,
+  ShadowTables,
+} from './bind/bound-query.ts';
+export { settingName } from './bind/session-settings.ts';
+export { ShadowCatalog } from './bind/shadow-catalog.ts';
 export { DuckDb, type DuckDbOptions } from './duckdb.ts';
 export { DuckDbConnection, type StreamedResult } from './duckdb-connection.ts';
 export { type DuckDbErrorInfo, parseDuckDbError, toSkeinDuckDbError } from './duckdb-error.ts';

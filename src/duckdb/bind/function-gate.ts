@@ -1,0 +1,124 @@
+import { nearestName, SkeinError, SqlState } from '../../common/index.ts';
+import {
+  allowedCatalogFunctions,
+  allowedCatalogTableFunctions,
+  allowedCatalogViews,
+  allowedFunctions,
+  allowedTableFunctions,
+} from './allowed-functions.ts';
+import { unknownTable } from './bind-error.ts';
+import type { NamedUse, SqlFacts } from './inspect-sql.ts';
+
+/** What a query asks of: our tables' rows, or the catalog. */
+export type QueryTarget =
+  | { readonly kind: 'tables'; readonly tables: readonly string[] }
+  | { readonly kind: 'catalog' };
+
+export interface GateContext {
+  /** Qualified names of our tables. */
+  readonly tables: ReadonlyMap<string, unknown>;
+  /** Where unqualified names are looked up first; then in main. */
+  readonly schema: string;
+  /** DuckDB's own functions, in lower case. */
+  readonly knownFunctions: ReadonlySet<string>;
+  /** From a byte offset to a character of the user's text. */
+  readonly position: (bytes: number) => number;
+}
+
+const collation = /^icu_collate_[a-z_]+$/;
+/** What DuckDB would take for a file: a path, an address, a pattern, or a name that ends like a file's. */
+const fileLike = /[/\\*?]|\.(csv|tsv|txt|parquet|json|jsonl|ndjson|db|duckdb|gz|zst|xlsx)$/i;
+/** They show settings of the engine, or statements of others. */
+const hiddenViews: ReadonlySet<string> = new Set(['pg_settings', 'pg_prepared_statements']);
+const catalogSchemas: ReadonlySet<string> = new Set(['information_schema', 'pg_catalog']);
+
+/**
+ * Holds every function and relation that the SQL names against what is allowed, before anything is bound: binding
+ * already runs functions of constants.
+ * @throws SkeinError 42501 on a function that must not be called, 42883 and 42P01 on unknown names, 0A000 where a
+ * catalog query reads a table
+ */
+export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
+  let catalog: NamedUse | undefined;
+  for (const call of facts.functions) {
+    const name = call.name.toLowerCase();
+    if (allowedFunctions.has(name) || collation.test(name)) continue;
+    if (!allowedCatalogFunctions.has(name))
+      throw refusedFunction(call, context, 'function', allowedFunctions);
+    catalog ??= call;
+  }
+  for (const call of facts.tableFunctions) {
+    const name = call.name.toLowerCase();
+    if (allowedTableFunctions.has(name)) continue;
+    if (!allowedCatalogTableFunctions.has(name)) {
+      throw refusedFunction(call, context, 'table function', allowedTableFunctions);
+    }
+    catalog ??= call;
+  }
+  const tables = new Set<string>();
+  for (const table of facts.tables) {
+    const found = findTable(table, facts, context);
+    if (found === 'catalog') catalog ??= table;
+    else if (found !== undefined) tables.add(found);
+  }
+  for (const table of facts.describedTables) findTable(table, facts, context);
+  if (catalog === undefined && !facts.shows) return { kind: 'tables', tables: [...tables] };
+  if (tables.size > 0) {
+    throw new SkeinError(
+      SqlState.featureNotSupported,
+      'a query of the catalog cannot read tables as well',
+      at(catalog, context),
+    );
+  }
+  return { kind: 'catalog' };
+}
+
+/** The table's qualified name; undefined for a CTE. */
+function findTable(use: NamedUse, facts: SqlFacts, context: GateContext): string | undefined {
+  const name = use.name.toLowerCase();
+  const schema = use.schema.toLowerCase();
+  if (schema === '' && facts.ctes.has(name)) return tableNamed(use, context);
+  if (catalogSchemas.has(schema) && !hiddenViews.has(name)) return 'catalog';
+  const found = tableNamed(use, context);
+  if (found !== undefined) return found;
+  if (allowedCatalogViews.has(name) && (schema === '' || schema === 'main')) return 'catalog';
+  if (fileLike.test(use.name)) {
+    const message = `the file ${use.name} may not be read: Skein reads tables, and nothing else`;
+    throw new SkeinError(SqlState.insufficientPrivilege, message, at(use, context));
+  }
+  const shown = [use.catalog, use.schema, use.name].filter((part) => part !== '').join('.');
+  throw unknownTable(shown, context.tables.keys(), at(use, context));
+}
+
+function tableNamed(use: NamedUse, context: GateContext): string | undefined {
+  if (use.catalog !== '' && use.catalog.toLowerCase() !== 'skein') return undefined;
+  const schemas = use.schema === '' ? [context.schema, 'main'] : [use.schema];
+  for (const schema of schemas) {
+    const wanted = `${schema}.${use.name}`.toLowerCase();
+    for (const key of context.tables.keys()) if (key.toLowerCase() === wanted) return key;
+  }
+  return undefined;
+}
+
+function refusedFunction(
+  call: NamedUse,
+  context: GateContext,
+  what: string,
+  allowed: ReadonlySet<string>,
+): SkeinError {
+  const name = call.name.toLowerCase();
+  if (context.knownFunctions.has(name)) {
+    const message = `the ${what} ${call.name} may not be called: Skein reads tables, and nothing else`;
+    return new SkeinError(SqlState.insufficientPrivilege, message, at(call, context));
+  }
+  const nearest = nearestName(name, allowed);
+  const hint = nearest === undefined ? {} : { hint: `did you mean ${nearest}?` };
+  return new SkeinError(SqlState.undefinedFunction, `there is no ${what} ${call.name}`, {
+    ...at(call, context),
+    ...hint,
+  });
+}
+
+function at(use: NamedUse | undefined, context: GateContext): { readonly position?: number } {
+  return use?.position === undefined ? {} : { position: context.position(use.position) };
+}

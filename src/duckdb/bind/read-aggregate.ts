@@ -1,0 +1,103 @@
+import type { AggregateCall, Expr, LiteralValue } from '../../plan/index.ts';
+import { type SqlType, scalar } from '../../types/index.ts';
+import { Fields, UnreadablePlan } from './fields.ts';
+import { type Json, JsonNumber } from './parse-json.ts';
+import type { ExpressionReader } from './read-expression.ts';
+import { readLiteral } from './read-literal.ts';
+import { readType } from './read-type.ts';
+
+/** Reads a BOUND_AGGREGATE. */
+export function readAggregate(json: Json, reader: ExpressionReader): AggregateCall {
+  const fields = new Fields(json, 'aggregate').ignore(
+    'expression_class',
+    'type',
+    'alias',
+    'query_location',
+    'arguments',
+    'catalog_name',
+    'schema_name',
+    'has_serialize',
+  );
+  const name = fields.string('name');
+  const kind = fields.string('aggregate_type');
+  if (kind !== 'DISTINCT' && kind !== 'NON_DISTINCT') throw new UnreadablePlan(`the aggregate type ${kind}`);
+  const call: AggregateCall = {
+    name,
+    args: readAggregateArgs(name, fields, reader),
+    distinct: kind === 'DISTINCT',
+    filter: reader.readOptional(fields.get('filter')),
+    orderBy: reader.readOrders(fields.optionalObject('order_bys')),
+    type: readType(fields.get('return_type')),
+  };
+  fields.done();
+  return call;
+}
+
+const separated: ReadonlySet<string> = new Set(['string_agg', 'group_concat', 'listagg']);
+const quantiles: ReadonlySet<string> = new Set([
+  'quantile',
+  'quantile_cont',
+  'quantile_disc',
+  'approx_quantile',
+  'reservoir_quantile',
+]);
+
+/**
+ * The arguments of an aggregate, with the constants that DuckDB took out when it bound the call: from `children`,
+ * `original_arguments` (the types of all arguments, where some were taken out) and `function_data`.
+ */
+export function readAggregateArgs(name: string, fields: Fields, reader: ExpressionReader): readonly Expr[] {
+  const args = reader.readAll(fields.list('children'));
+  const originals = fields.list('original_arguments');
+  const data = fields.optionalObject('function_data');
+  const missing = originals.length === 0 ? 0 : originals.length - args.length;
+  if (data === undefined) {
+    if (missing !== 0) throw new UnreadablePlan(`the arguments of ${name}`);
+    return args;
+  }
+  if (separated.has(name)) {
+    return [...args, { kind: 'literal', value: data.string('separator'), type: scalar('VARCHAR') }];
+  }
+  if (name === 'median') return args;
+  if (quantiles.has(name)) return [...args, ...readQuantiles(name, originals, data)];
+  if (name === 'bitstring_agg') {
+    return missing === 2 ? [...args, readLiteral(data.get('min')), readLiteral(data.get('max'))] : args;
+  }
+  // The bind data of sum and avg over DECIMAL holds nothing but types.
+  if (missing === 0 && isEmptyData(data)) return args;
+  throw new UnreadablePlan(`the bind data of ${name}`);
+}
+
+function isEmptyData(data: Fields): boolean {
+  try {
+    data.done();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * One quantile or a list of them: the type of the original argument says which. A descending order is kept as DuckDB
+ * takes it from SQL: as negative quantiles.
+ */
+function readQuantiles(name: string, originals: readonly Json[], data: Fields): readonly Expr[] {
+  const values = data.list('quantiles').map(quantileText);
+  const negative = data.flag('desc');
+  const texts = values.map((text) => (negative ? `-${text}` : text));
+  const double = scalar('DOUBLE');
+  const asList = originals[1] instanceof Map && originals[1].get('id') === 'LIST';
+  const literal = (value: LiteralValue, type: SqlType): Expr => ({ kind: 'literal', value, type });
+  const [first] = texts;
+  if (first === undefined) throw new UnreadablePlan(`${name} without quantiles`);
+  const quantile = asList ? literal(texts, { kind: 'list', element: double }) : literal(first, double);
+  if (name !== 'reservoir_quantile') return [quantile];
+  return [quantile, literal(String(data.integer('sample_size')), scalar('INTEGER'))];
+}
+
+function quantileText(json: Json): string {
+  if (json instanceof JsonNumber) return json.text;
+  const { value } = readLiteral(json);
+  if (typeof value !== 'string') throw new UnreadablePlan('a quantile that is NULL');
+  return value;
+}

@@ -1,0 +1,43 @@
+import { nearestName, SkeinError, SqlState } from '../../common/index.ts';
+import { quoteLiteral } from '../../types/index.ts';
+
+/** Settings of DuckDB's that a session may choose, by lower-case name. They change how a query binds or computes. */
+const settings: ReadonlyMap<string, string> = new Map(
+  [
+    'TimeZone',
+    'Calendar',
+    'default_null_order',
+    'default_order',
+    'default_collation',
+    'integer_division',
+    'ieee_floating_point_ops',
+    'old_implicit_casting',
+    'order_by_non_integer_literal',
+    'scalar_subquery_error_on_multiple_rows',
+    'lambda_syntax',
+  ].map((name) => [name.toLowerCase(), name]),
+);
+
+/**
+ * DuckDB's spelling of a setting's name.
+ * @throws SkeinError 42704 for a name that no session may set, with the nearest that one may
+ */
+export function settingName(name: string): string {
+  const known = settings.get(name.toLowerCase());
+  if (known !== undefined) return known;
+  const nearest = nearestName(name, settings.values());
+  const hint = nearest === undefined ? {} : { hint: `did you mean ${nearest}?` };
+  throw new SkeinError(SqlState.undefinedObject, `there is no setting ${name}`, hint);
+}
+
+/** Statements that apply the settings, and those that take them back. */
+export function settingStatements(values: Readonly<Record<string, string>>): {
+  readonly set: readonly string[];
+  readonly reset: readonly string[];
+} {
+  const entries = Object.entries(values).map(([name, value]) => [settingName(name), value] as const);
+  return {
+    set: entries.map(([name, value]) => `SET ${name} = ${quoteLiteral(value)}`),
+    reset: entries.map(([name]) => `RESET ${name}`),
+  };
+}

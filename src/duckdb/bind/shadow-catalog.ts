@@ -1,0 +1,174 @@
+import { type Clock, SkeinError, SqlState, systemClock } from '../../common/index.ts';
+import { bindParameters, isWord, tokenize } from '../../sql/index.ts';
+import { quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
+import type { StreamedResult } from '../duckdb-connection.ts';
+import { toSkeinDuckDbError } from '../duckdb-error.ts';
+import { type ErrorContext, readJsonError, toBindError } from './bind-error.ts';
+import type { BindRequest, BoundCatalogQuery, BoundQuery, ShadowTables } from './bound-query.ts';
+import { characterOffset } from './byte-offset.ts';
+import { CatalogMirror } from './catalog-mirror.ts';
+import { checkNames } from './function-gate.ts';
+import { inspectSql, type SqlFacts } from './inspect-sql.ts';
+import { Mutex } from './mutex.ts';
+import type { Json, JsonObject } from './parse-json.ts';
+import { readBoundPlan, tryParseJson } from './read-bound-plan.ts';
+import { settingStatements } from './session-settings.ts';
+import { ShadowInstance } from './shadow-instance.ts';
+
+/** Binds queries against tables that exist only as names, columns and row counts. */
+export class ShadowCatalog {
+  readonly #shadow: ShadowInstance;
+  readonly #mirror: CatalogMirror;
+  readonly #mutex = new Mutex();
+
+  private constructor(shadow: ShadowInstance, mirror: CatalogMirror) {
+    this.#shadow = shadow;
+    this.#mirror = mirror;
+  }
+
+  static async create(clock: Clock = systemClock): Promise<ShadowCatalog> {
+    const [shadow, mirror] = await Promise.all([ShadowInstance.create(), CatalogMirror.create(clock)]);
+    return new ShadowCatalog(shadow, mirror);
+  }
+
+  close(): void {
+    this.#shadow.close();
+    this.#mirror.close();
+  }
+
+  /**
+   * Binds one query: checks every name in it, gives its result's columns and its plan.
+   * @throws SkeinError with the position in the user's text: 42601, 42P01, 42703, 42883, 42501, 08P01 ...; the
+   * signal's reason when it aborts
+   */
+  async bind(request: BindRequest): Promise<BoundQuery> {
+    const { sql, mapPosition } = bindParameters(request.sql, request.params);
+    const context: ErrorContext = {
+      position: (bytes) => mapPosition(characterOffset(sql, bytes)),
+      tables: request.tables.tables.keys(),
+    };
+    return this.#exclusive(request.signal, () => this.#bindText(sql, request, context));
+  }
+
+  /** Runs a catalog query on tables that are as they were when it was last bound. */
+  stream(bound: BoundCatalogQuery, signal: AbortSignal): Promise<StreamedResult> {
+    return this.#mirror.stream(bound.sql, signal);
+  }
+
+  async #bindText(sql: string, request: BindRequest, context: ErrorContext): Promise<BoundQuery> {
+    await this.#refresh(request.tables);
+    const facts = await this.#parse(sql, context);
+    const target = checkNames(facts, {
+      tables: request.tables.tables,
+      schema: request.schema,
+      knownFunctions: this.#shadow.functions,
+      position: context.position,
+    });
+    if (target.kind === 'catalog') return this.#bindCatalogQuery(sql, context);
+    const { set, reset } = settingStatements(request.settings);
+    const path = searchPath(request);
+    try {
+      await this.#shadow.run([...path, ...set]);
+      return await this.#bindTables(sql, facts, target.tables, request, context);
+    } catch (error) {
+      throw toSkeinDuckDbError(error);
+    } finally {
+      await this.#shadow.run([...(path.length > 0 ? ['USE skein'] : []), ...reset]);
+    }
+  }
+
+  async #bindTables(
+    sql: string,
+    facts: SqlFacts,
+    tables: readonly string[],
+    request: BindRequest,
+    context: ErrorContext,
+  ): Promise<BoundQuery> {
+    const { ordered } = facts;
+    const text = await this.#shadow.plan(sql);
+    const answer = tryParseJson(text);
+    const columns = await this.#shadow.columns(sql);
+    const whole = (reason: string, schema: Schema): BoundQuery => {
+      return { kind: 'whole', columns: schema, sql, tables, reason, ordered };
+    };
+    if (columns instanceof Error) throw planError(answer, context) ?? toSkeinDuckDbError(columns);
+    if (answer === undefined) return whole('a constant that the plan cannot be written with', columns);
+    const error = planError(answer, context);
+    if (error !== undefined) return whole(error.message, columns);
+    const plans = answer instanceof Map ? (answer as JsonObject).get('plans') : undefined;
+    const json = Array.isArray(plans) ? (plans as readonly Json[])[0] : undefined;
+    const schemas = new Map([...request.tables.tables].map(([name, { schema }]) => [name, schema]));
+    const read = readBoundPlan(json ?? null, schemas);
+    if (read.kind === 'unreadable') return whole(read.reason, columns);
+    const { plan } = read;
+    if (plan.schema.length !== columns.length) return whole('columns that the plan does not have', columns);
+    const named = columns.map((column, index) => ({
+      name: column.name,
+      type: plan.schema[index]?.type ?? column.type,
+    }));
+    return { kind: 'plan', columns: named, plan, sql, tables, ordered };
+  }
+
+  async #bindCatalogQuery(sql: string, context: ErrorContext): Promise<BoundQuery> {
+    const columns = await this.#shadow.columns(sql);
+    if (columns instanceof Error) {
+      throw planError(tryParseJson(await this.#shadow.plan(sql)), context) ?? toSkeinDuckDbError(columns);
+    }
+    return { kind: 'catalog', columns, sql };
+  }
+
+  async #parse(sql: string, context: ErrorContext): Promise<SqlFacts> {
+    const answer = (await this.#shadow.parse(sql)) as JsonObject;
+    const error = readJsonError(answer);
+    if (error?.type === 'Not implemented') throw otherStatement(sql);
+    if (error !== undefined) throw toBindError(error, context);
+    const [statement, ...rest] = answer.get('statements') as readonly Json[];
+    if (statement === undefined)
+      throw new SkeinError(SqlState.syntaxError, 'there is no statement', { position: 0 });
+    if (rest.length > 0)
+      throw new SkeinError(SqlState.syntaxError, 'only one statement can be sent at a time');
+    return inspectSql(statement);
+  }
+
+  async #refresh(tables: ShadowTables): Promise<void> {
+    await this.#shadow.refresh(tables);
+    await this.#mirror.refresh(tables);
+  }
+
+  /** One bind at a time; an abort interrupts the one that runs, and takes a waiting one out of the line. */
+  async #exclusive<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(async () => {
+      signal.throwIfAborted();
+      const interrupt = (): void => this.#shadow.interrupt();
+      signal.addEventListener('abort', interrupt);
+      try {
+        return await work();
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      } finally {
+        signal.removeEventListener('abort', interrupt);
+      }
+    });
+  }
+}
+
+/** A schema without tables adds no names. */
+function searchPath({ schema, tables }: BindRequest): readonly string[] {
+  const exists = [...tables.tables.keys()].some((name) => name.startsWith(`${schema}.`));
+  if (schema === 'main' || !exists) return [];
+  return [`SET search_path = ${quoteLiteral(`skein.${quoteIdentifier(schema)},skein.main`)}`];
+}
+
+function planError(answer: Json | undefined, context: ErrorContext): SkeinError | undefined {
+  const error = answer instanceof Map ? readJsonError(answer as JsonObject) : undefined;
+  return error === undefined ? undefined : toBindError(error, context);
+}
+
+function otherStatement(sql: string): SkeinError {
+  const first = tokenize(sql).find((token) => token.kind !== 'comment');
+  const what = first === undefined || isWord(first, 'WITH') ? 'such a statement' : first.text.toUpperCase();
+  return new SkeinError(SqlState.featureNotSupported, `Skein reads tables; ${what} is not supported yet`, {
+    position: first?.start ?? 0,
+  });
+}

@@ -1,0 +1,194 @@
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  DuckDBTableFunction,
+  type DuckDBType,
+  VARCHAR,
+} from '@duckdb/node-api';
+import { formatType, quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
+import { parseDuckDbError, toSkeinDuckDbError } from '../duckdb-error.ts';
+import { fromDuckDbType } from '../duckdb-type.ts';
+import type { ShadowTables } from './bound-query.ts';
+import { type Json, parseJson } from './parse-json.ts';
+import { splitTableName, TableSync } from './table-sync.ts';
+
+/**
+ * The optimizers that a bound plan goes through; DESIGN.md says why these and no others. Whatever a new version of
+ * DuckDB brings is off until it is named here.
+ */
+const optimizers: ReadonlySet<string> = new Set([
+  'expression_rewriter',
+  'filter_pullup',
+  'filter_pushdown',
+  'cte_filter_pusher',
+  'regex_range',
+  'join_order',
+  'deliminator',
+  'unnest_rewriter',
+  'common_subexpressions',
+  'common_aggregate',
+  'limit_pushdown',
+  'top_n',
+  'duplicate_groups',
+  'cte_inlining',
+]);
+
+interface ShadowTable {
+  readonly schema: Schema;
+  readonly types: readonly DuckDBType[];
+  readonly rowCount: number;
+}
+
+/**
+ * A DuckDB without data that binds queries. Every table is a view over `skein_scan(name)`, a table function that
+ * reports the table's columns and row count and has no rows. One statement at a time.
+ */
+export class ShadowInstance {
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  readonly #tables = new Map<string, ShadowTable>();
+  readonly #sync: TableSync;
+  /** Every function that DuckDB has, in lower case. */
+  readonly functions: ReadonlySet<string>;
+
+  private constructor(
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    functions: ReadonlySet<string>,
+  ) {
+    this.#instance = instance;
+    this.#connection = connection;
+    this.functions = functions;
+    this.#sync = new TableSync({
+      run: async (sql) => {
+        await connection.run(sql);
+      },
+      create: (name, schema, rowCount) => this.#createTable(name, schema, rowCount),
+      dropped: (name) => {
+        this.#tables.delete(name);
+      },
+      dropStatement: 'DROP VIEW',
+    });
+  }
+
+  static async create(): Promise<ShadowInstance> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: '1',
+      memory_limit: '512MiB',
+      temp_directory: '',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      allow_community_extensions: 'false',
+      allow_persistent_secrets: 'false',
+    });
+    const connection = await instance.connect();
+    const names = async (sql: string): Promise<string[]> => {
+      const result = await connection.runAndReadAll(sql);
+      return result.getRows().map(([name]) => String(name));
+    };
+    const all = await names('SELECT name FROM duckdb_optimizers()');
+    const disabled = all.filter((name) => !optimizers.has(name));
+    const functions = await names('SELECT DISTINCT lower(function_name) FROM duckdb_functions()');
+    const shadow = new ShadowInstance(instance, connection, new Set(functions));
+    shadow.#registerScan();
+    await connection.run("ATTACH ':memory:' AS skein; USE skein");
+    // The connection's own statements need no optimizer; json_serialize_plan runs the ones that are not disabled.
+    await connection.run('PRAGMA disable_optimizer');
+    await connection.run(`SET disabled_optimizers = ${quoteLiteral(disabled.join(','))}`);
+    await connection.run('SET enable_external_access = false');
+    return shadow;
+  }
+
+  close(): void {
+    this.#connection.disconnectSync();
+    this.#instance.closeSync();
+  }
+
+  /** Stops the statement under way, if there is one. */
+  interrupt(): void {
+    this.#connection.interrupt();
+  }
+
+  /** Makes the views those of `tables`. */
+  async refresh(tables: ShadowTables): Promise<void> {
+    await this.#sync.update(tables);
+  }
+
+  async run(statements: readonly string[]): Promise<void> {
+    for (const sql of statements) await this.#connection.run(sql);
+  }
+
+  /** The answer of `json_serialize_sql`: `{ error, statements }`. */
+  parse(sql: string): Promise<Json> {
+    return this.#json(`json_serialize_sql(${quoteLiteral(sql)}, skip_empty := true, skip_null := true)`);
+  }
+
+  /**
+   * The answer of `json_serialize_plan` as text: `{ error, plans }`. Empty values stay in it: an empty grouping set
+   * says something.
+   */
+  plan(sql: string): Promise<string> {
+    return this.#text(
+      `json_serialize_plan(${quoteLiteral(sql)}, optimize := true, skip_empty := false, skip_null := true)`,
+    );
+  }
+
+  /** The result's columns; an Error of DuckDB's where the query does not bind. */
+  async columns(sql: string): Promise<Schema | Error> {
+    try {
+      const statement = await this.#connection.prepare(sql);
+      const schema = Array.from({ length: statement.columnCount }, (_, index) => ({
+        name: statement.columnName(index),
+        type: fromDuckDbType(statement.columnType(index)),
+      }));
+      statement.destroySync();
+      return schema;
+    } catch (error) {
+      if (error instanceof Error && parseDuckDbError(error) !== undefined) return error;
+      throw toSkeinDuckDbError(error);
+    }
+  }
+
+  async #json(call: string): Promise<Json> {
+    return parseJson(await this.#text(call));
+  }
+
+  async #text(call: string): Promise<string> {
+    try {
+      const result = await this.#connection.runAndReadAll(`SELECT ${call}`);
+      return String(result.getRows()[0]?.[0]);
+    } catch (error) {
+      throw toSkeinDuckDbError(error);
+    }
+  }
+
+  async #createTable(name: string, schema: Schema, rowCount: number): Promise<void> {
+    const nulls = schema.map(({ type }) => `CAST(NULL AS ${formatType(type)})`);
+    const result = await this.#connection.run(`SELECT ${nulls.join(', ')}`);
+    this.#tables.set(name, { schema, types: result.columnTypes(), rowCount });
+    const view = splitTableName(name).map(quoteIdentifier).join('.');
+    await this.#connection.run(`CREATE VIEW ${view} AS SELECT * FROM skein_scan(${quoteLiteral(name)})`);
+  }
+
+  #registerScan(): void {
+    const scan = DuckDBTableFunction.create({
+      name: 'skein_scan',
+      parameterTypes: [VARCHAR],
+      supportsProjectionPushdown: true,
+      bindFunction: (bind) => {
+        const table = this.#tables.get(String(bind.getParameter(0)));
+        if (table === undefined) throw new Error('there is no such table');
+        table.schema.forEach(({ name }, index) => {
+          const type = table.types[index];
+          if (type !== undefined) bind.addResultColumn(name, type);
+        });
+        bind.setCardinality(table.rowCount, true);
+      },
+      initFunction: () => {},
+      mainFunction: (_info, output) => {
+        output.rowCount = 0;
+      },
+    });
+    this.#connection.registerTableFunction(scan);
+  }
+}
