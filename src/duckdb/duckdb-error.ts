@@ -132,7 +132,11 @@ function classifyCatalog(entryType: string): string {
 }
 
 function classifyBinder(message: string, subtype: string): string {
-  if (subtype === 'COLUMN_NOT_FOUND' || /^Referenced column/.test(message)) return SqlState.undefinedColumn;
+  if (subtype === 'COLUMN_NOT_FOUND' || /^Referenced column|does not have a column named/.test(message))
+    return SqlState.undefinedColumn;
+  if (/must appear in the GROUP BY|cannot be nested|cannot contain aggregates/.test(message))
+    return SqlState.groupingError;
+  if (/cannot contain window functions/.test(message)) return SqlState.windowingError;
   if (/^Ambiguous reference/.test(message)) return SqlState.ambiguousColumn;
   if (subtype === 'NO_MATCHING_FUNCTION' || /^No function matches/.test(message))
     return SqlState.undefinedFunction;

@@ -34,7 +34,9 @@ export function typeName(type: DuckDBType): string {
   }
 }
 
+/** `"a" INTEGER, "b" VARCHAR`; without names, as `row(1, 'x')` gives them, the types alone. */
 function members(names: readonly string[], types: readonly DuckDBType[]): string {
+  if (names.every((name) => name === '')) return types.map(typeName).join(', ');
   return types
     .map((type, index) => `"${(names[index] ?? '').replaceAll('"', '""')}" ${typeName(type)}`)
     .join(', ');

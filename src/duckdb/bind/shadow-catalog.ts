@@ -85,6 +85,8 @@ export class ShadowCatalog {
     context: ErrorContext,
   ): Promise<BoundQuery> {
     const { ordered } = facts;
+    // json_serialize_plan parses with the parser's defaults: its plan would divide otherwise than the session wants.
+    const dividesIntegers = request.settings.integer_division === 'true';
     const text = await this.#shadow.plan(sql);
     const answer = tryParseJson(text);
     const columns = await this.#shadow.columns(sql);
@@ -92,6 +94,7 @@ export class ShadowCatalog {
       return { kind: 'whole', columns: schema, sql, tables, reason, ordered };
     };
     if (columns instanceof Error) throw planError(answer, context) ?? toSkeinDuckDbError(columns);
+    if (dividesIntegers) return whole('the setting integer_division', columns);
     if (answer === undefined) return whole('a constant that the plan cannot be written with', columns);
     const error = planError(answer, context);
     if (error !== undefined) return whole(error.message, columns);
