@@ -16,6 +16,8 @@ export function columnBindings(json: Json | undefined): readonly ColumnBinding[]
   switch (type) {
     case 'GET':
       return getBindings(fields, inputs);
+    case 'DUMMY_SCAN':
+      return numbered(fields, 'table_index', 1);
     case 'PROJECTION':
       return numbered(fields, 'table_index', fields.list('expressions').length);
     case 'EXPRESSION_GET':

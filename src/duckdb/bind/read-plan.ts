@@ -14,6 +14,16 @@ import { readWindow } from './read-window.ts';
 /** Tables that the query may name: what `skein_scan` was called with, to the table's columns. */
 export type TableSchemas = ReadonlyMap<string, Schema>;
 
+/**
+ * DuckDB's row without a table. It has a column that nothing reads but that counts: what UNNEST or a window puts
+ * behind it is column 1. Below a projection it goes.
+ */
+const dummyRow: PlanNode = {
+  kind: 'values',
+  rows: [[{ kind: 'literal', value: '0', type: scalar('INTEGER') }]],
+  schema: [{ name: 'dummy', type: scalar('INTEGER') }],
+};
+
 /** The state of one reading. */
 export class PlanReader {
   readonly tables: TableSchemas;
@@ -85,7 +95,7 @@ export class PlanReader {
         return readGet(this, fields);
       case 'DUMMY_SCAN':
         fields.ignore('table_index');
-        return { kind: 'values', rows: [[]], schema: [] };
+        return dummyRow;
       case 'EMPTY_RESULT':
         fields.ignore('bindings', 'children');
         return { kind: 'values', rows: [], schema: unnamed(fields.list('return_types').map(readType)) };
@@ -149,7 +159,8 @@ export class PlanReader {
   }
 
   #readProjection(fields: Fields): PlanNode {
-    const input = this.input(fields);
+    const child = this.input(fields);
+    const input: PlanNode = child === dummyRow ? { kind: 'values', rows: [[]], schema: [] } : child;
     fields.ignore('table_index');
     const expressions = fields.list('expressions');
     const exprs = this.expressions(fields).readAll(expressions);
