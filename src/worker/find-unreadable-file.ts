@@ -21,7 +21,10 @@ export async function findUnreadableFile(
   error: SkeinError,
   signal: AbortSignal,
 ): Promise<SkeinError | undefined> {
-  const decoding = error.sqlState === SqlState.dataCorrupted || error.sqlState === SqlState.internalError;
+  const decoding =
+    error.sqlState === SqlState.dataCorrupted ||
+    error.sqlState === SqlState.internalError ||
+    error.message.startsWith('Failed to read file');
   if (!decoding || error.details.duckdbType === undefined) return undefined;
   for (const { columns, source } of request.inputs) {
     if (source.case !== 'scan' || source.value.format !== 'parquet') continue;
