@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { Agent } from 'undici';
+import { Agent, errors } from 'undici';
 import { type AttemptId, type Clock, SkeinError, sleep } from '../common/index.ts';
 import { abortReason, tokenHeader } from '../rpc/index.ts';
 import { type Checksum, ChecksumBuilder } from './checksum.ts';
@@ -14,7 +14,7 @@ export interface FetchLimits {
   readonly idleTimeoutMs: number;
   /** Slower transfers than this are given up. */
   readonly minBytesPerSecond: number;
-  /** Tries in all; each goes on where the last one stopped. */
+  /** Tries in all where connections break, each going on where the last one stopped; silence gets only one. */
   readonly tries: number;
   readonly retryDelayMs: number;
 }
@@ -88,7 +88,8 @@ export class FileFetcher {
   async fetch(request: FetchFileRequest, signal: AbortSignal): Promise<Checksum> {
     const checksum = new ChecksumBuilder();
     const allowedMs =
-      this.#limits.headersTimeoutMs * this.#limits.tries +
+      this.#limits.headersTimeoutMs +
+      this.#limits.idleTimeoutMs +
       (request.bytes / this.#limits.minBytesPerSecond) * 1000;
     const deadline = new AbortController();
     const cancelDeadline = this.#clock.after(allowedMs, () => deadline.abort());
@@ -105,7 +106,7 @@ export class FileFetcher {
             throw error;
           if (deadline.signal.aborted)
             throw new FetchFailure('unreachable', `too slow: ${request.url}`, error);
-          if (attempt >= this.#limits.tries) throw unreachable(request.url, error);
+          if (attempt >= this.#limits.tries || isTimeout(error)) throw unreachable(request.url, error);
         }
         await sleep(this.#clock, this.#limits.retryDelayMs * attempt, signal);
       }
@@ -172,6 +173,14 @@ function refused(
     return new FetchFailure('gone', `${contentLength} bytes instead of ${expected}`);
   }
   return undefined;
+}
+
+function isTimeout(error: unknown): boolean {
+  return (
+    error instanceof errors.ConnectTimeoutError ||
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError
+  );
 }
 
 function unreachable(url: string, cause: unknown): FetchFailure {
