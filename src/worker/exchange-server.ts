@@ -39,6 +39,7 @@ async function serve(
     'accept-ranges': 'bytes',
     ...(partial ? { 'content-range': `bytes ${first}-${last}/${file.bytes}` } : {}),
   });
+  response.flushHeaders();
   await pipeline(createReadStream(file.path, { start: first, end: last }), response);
 }
 
