@@ -45,3 +45,4 @@ export type {
   WindowNode,
   WithNode,
 } from './plan-node.ts';
+export { isUniqueOn } from './unique-keys.ts';

@@ -191,5 +191,5 @@ function setStatement(name: string, value: string): string {
   if (!/^[A-Za-z_]+$/.test(name)) {
     throw new SkeinError(SqlState.undefinedObject, `no such setting: ${name}`);
   }
-  return `SET ${name} = ${quoteLiteral(value)}`;
+  return `SET SESSION ${name} = ${quoteLiteral(value)}`;
 }

@@ -42,7 +42,7 @@ export async function bareDuckDb(tables: readonly TableSource[], options: BareOp
 async function runOn(connection: DuckDBConnection, sql: string, options: QueryOptions): Promise<Result> {
   const settings = { TimeZone: 'UTC', ...options.settings };
   for (const [name, value] of Object.entries(settings)) {
-    await connection.run(`SET ${name} = ${quoteLiteral(value)}`);
+    await connection.run(`SET SESSION ${name} = ${quoteLiteral(value)}`);
   }
   const reader = await run(connection, sql, options.params);
   const columnTypes: DuckDBType[] = reader.columnTypes();

@@ -1,0 +1,1 @@
+export { type LeafName, printSql } from './print-plan.ts';
