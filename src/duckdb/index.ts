@@ -13,4 +13,4 @@ export { DuckDbConnection, type StreamedResult } from './duckdb-connection.ts';
 export { type DuckDbErrorInfo, parseDuckDbError, toSkeinDuckDbError } from './duckdb-error.ts';
 export { fromDuckDbType } from './duckdb-type.ts';
 export { type InspectedFiles, inspectFiles } from './inspect-files.ts';
-export { type LeafName, printSql } from './print/index.ts';
+export { type LeafName, printScalar, printSql } from './print/index.ts';

@@ -1,1 +1,2 @@
 export { type LeafName, printSql } from './print-plan.ts';
+export { printScalar } from './print-scalar.ts';
