@@ -1,3 +1,4 @@
+export { createQueryService, type QueryServiceOptions } from './create-query-service.ts';
 export {
   type MemberEvent,
   Membership,
@@ -5,7 +6,9 @@ export {
   type MembershipOptions,
   protocolVersion,
 } from './members/index.ts';
+export { explainText } from './observe/explain-text.ts';
 export { treeToDot } from './observe/tree-to-dot.ts';
+export { defaultQueryLimits, type QueryLimits } from './query-limits.ts';
 export type {
   ClusterInfo,
   QueryErrorInfo,
@@ -20,3 +23,4 @@ export type {
   WorkerInfo,
 } from './query-service.ts';
 export type { QueryTree, StageTree, TaskTree } from './query-tree.ts';
+export { settingNames } from './settings.ts';

@@ -12,6 +12,8 @@ export interface ExecutionPlan {
   readonly notes: readonly string[];
   /** The whole query is the root, because it is small. */
   readonly bypassed: boolean;
+  /** The query runs as its original SQL: an error in a name or a type is the user's, not the planner's. */
+  readonly original: boolean;
 }
 
 export interface ExecutionStage {
@@ -26,14 +28,23 @@ export interface ExecutionStage {
   readonly deterministic: boolean;
   /** The fragment's row order is kept. */
   readonly ordered: boolean;
+  /** For EXPLAIN: worked out when somebody looks. */
+  readonly describe: () => StageDescription;
+}
+
+export interface StageDescription {
   readonly operators: OperatorTree;
   readonly estimatedRows: number;
-  readonly estimatedBytes: number;
 }
 
 export type ExecutionOutput =
-  /** `keys` are SQL over the output columns by position: c0, c1 ... */
-  | { readonly kind: 'hash'; readonly keys: readonly string[]; readonly partitions: number }
+  /** `keys` are SQL over the output columns by position: c0, c1 ...; `labels` say the same to people. */
+  | {
+      readonly kind: 'hash';
+      readonly keys: readonly string[];
+      readonly labels: readonly string[];
+      readonly partitions: number;
+    }
   | { readonly kind: 'gather' }
   | { readonly kind: 'result' };
 

@@ -33,9 +33,7 @@ function stage(id: number, change: Partial<ExecutionStage>): ExecutionStage {
     taskCount: 1,
     deterministic: true,
     ordered: false,
-    operators,
-    estimatedRows: 1,
-    estimatedBytes: 1,
+    describe: () => ({ operators, estimatedRows: 1 }),
     ...change,
   };
 }
@@ -46,8 +44,13 @@ function makePlan(deterministic = true): ExecutionPlan {
     columns,
     notes: [],
     bypassed: false,
+    original: false,
     stages: [
-      stage(10, { taskCount: 2, deterministic, output: { kind: 'hash', keys: ['c0'], partitions: 2 } }),
+      stage(10, {
+        taskCount: 2,
+        deterministic,
+        output: { kind: 'hash', keys: ['c0'], labels: ['a'], partitions: 2 },
+      }),
       stage(11, { taskCount: 2, inputs: [{ kind: 'stage', name: 'in', stage: 0, read: 'partition' }] }),
       stage(12, {
         inputs: [{ kind: 'stage', name: 'in', stage: 1, read: 'all' }],

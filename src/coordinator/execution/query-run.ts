@@ -12,6 +12,7 @@ import type { PartitionRef, RunTaskRequest, RunTaskResponse, TaskStats } from '.
 import type { SqlType } from '../../types/index.ts';
 import type { MemberEvent, Membership } from '../members/index.ts';
 import {
+  type AttemptFailure,
   initialSchedule,
   type ScheduleEffect,
   type ScheduleEvent,
@@ -41,6 +42,11 @@ export interface QueryRunOptions {
   /** Whole restarts allowed while the client has no rows. */
   readonly maxRestarts: number;
   readonly wireType: (type: SqlType) => SqlType;
+  /**
+   * Plans the query anew before a restart: `cause` made it necessary. The plan before is taken again when there is
+   * no other; what it throws ends the query.
+   */
+  readonly replan?: (cause: SkeinError) => Promise<ExecutionPlan>;
   /** A run under this id has ended: its spool on these workers can go. */
   readonly onReleased: (executionId: string, workers: ReadonlySet<WorkerId>) => void;
 }
@@ -77,11 +83,11 @@ interface Generation {
  * The root is run by the caller: `nextRoot`, then `rootSucceeded` or `rootFailed`, until the run has ended.
  */
 export class QueryRun {
-  readonly plan: ExecutionPlan;
   /** Settles once, when nothing runs any more. */
   readonly ended: Promise<RunEnd>;
   readonly #options: QueryRunOptions;
-  readonly #positions: ReadonlyMap<number, number>;
+  #plan: ExecutionPlan;
+  #positions: ReadonlyMap<number, number>;
   readonly #unsubscribe: () => void;
   #generation: Generation;
   #end: RunEnd | undefined;
@@ -90,14 +96,15 @@ export class QueryRun {
   #wakeRoot: (() => void) | undefined;
   #cancelTimer: () => void = () => {};
   #rowsSent = false;
+  #restarting = false;
   #earlierRetries = 0;
   #events: { readonly generation: Generation; readonly event: ScheduleEvent }[] = [];
   #dispatching = false;
 
   constructor(options: QueryRunOptions) {
     this.#options = options;
-    this.plan = options.plan;
-    this.#positions = new Map(options.plan.stages.map((stage, position) => [stage.id, position]));
+    this.#plan = options.plan;
+    this.#positions = positionsOf(options.plan);
     this.ended = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -142,7 +149,7 @@ export class QueryRun {
   rootFailed(root: RootAttempt, error: unknown): void {
     const generation = this.#generation;
     if (root.generation !== generation.number) return;
-    const failure = toAttemptFailure(error, this.#positions);
+    const failure = this.#judge(error);
     generation.log.end(this.#rootId(root), 'failed', this.#now(), { error: failure.cause.message });
     this.#send(generation, { kind: 'rootFailed', attempt: root.attempt, failure, rowsSent: this.#rowsSent });
   }
@@ -152,6 +159,11 @@ export class QueryRun {
     if (this.#end !== undefined) return;
     this.#send(this.#generation, { kind: 'canceled' });
     this.#finish({ kind: 'canceled', error });
+  }
+
+  /** A restart may bring another. */
+  get plan(): ExecutionPlan {
+    return this.#plan;
   }
 
   get end(): RunEnd | undefined {
@@ -174,7 +186,8 @@ export class QueryRun {
   }
 
   #begin(number: number): Generation {
-    const { queryId, members, rotation, limits, plan } = this.#options;
+    const { queryId, members, rotation, limits } = this.#options;
+    const plan = this.#plan;
     const workers = new Map<WorkerId, WorkerStanding>();
     for (const { id, standing } of members.members()) if (standing !== 'lost') workers.set(id, standing);
     const stages = plan.stages.map((stage) => ({
@@ -202,6 +215,8 @@ export class QueryRun {
   }
 
   #onMember({ kind, worker }: MemberEvent): void {
+    // Whoever is there when the plan is ready takes part.
+    if (this.#restarting) return;
     switch (kind) {
       case 'joined':
         this.#send(this.#generation, { kind: 'workerJoined', worker });
@@ -262,7 +277,7 @@ export class QueryRun {
         return;
       case 'fail':
         if (effect.restart && !this.#rowsSent && generation.number < this.#options.maxRestarts) {
-          this.#restart();
+          void this.#restart(toSkeinError(effect.error));
         } else this.#finish({ kind: 'failed', error: toSkeinError(effect.error) });
         return;
       case 'completed':
@@ -299,7 +314,7 @@ export class QueryRun {
     } catch (error) {
       if (controller.signal.aborted) return;
       generation.controllers.delete(attemptKey(id));
-      const failure = toAttemptFailure(error, this.#positions);
+      const failure = this.#judge(error);
       const cause = toSkeinError(failure.cause);
       generation.log.end(id, 'failed', this.#now(), { error: cause.message });
       // The members hear of it first: then no attempt is sent the same way again.
@@ -319,9 +334,9 @@ export class QueryRun {
   }
 
   #request(generation: Generation, id: TaskAttempt, outputs: StageOutputs): RunTaskRequest {
-    const { plan, settings, wireType } = this.#options;
+    const { settings, wireType } = this.#options;
     const { executionId } = generation;
-    return buildTaskRequest({ plan, executionId, settings, outputs, wireType }, id);
+    return buildTaskRequest({ plan: this.#plan, executionId, settings, outputs, wireType }, id);
   }
 
   /** Taken when the attempt is launched: later losses do not change what it was given. */
@@ -340,14 +355,32 @@ export class QueryRun {
     return outputs;
   }
 
-  #restart(): void {
+  /** A fragment that DuckDB does not take is the planner's fault: the query can still run as it was written. */
+  #judge(error: unknown): AttemptFailure {
+    const failure = toAttemptFailure(error, this.#positions);
+    const unplannable = !this.#plan.original && isPlannersFault(toSkeinError(failure.cause));
+    return unplannable && this.#options.replan !== undefined ? { ...failure, retry: 'query' } : failure;
+  }
+
+  async #restart(cause: SkeinError): Promise<void> {
     const before = this.#generation;
+    this.#restarting = true;
     this.#cancelTimer();
     this.#root = undefined;
     this.#earlierRetries += before.log.all().length;
     this.#generation = this.#begin(before.number + 1);
     this.#options.onReleased(before.executionId, before.touched);
-    this.start();
+    try {
+      const plan = (await this.#options.replan?.(cause)) ?? this.#plan;
+      if (this.#end !== undefined) return;
+      this.#plan = plan;
+      this.#positions = positionsOf(plan);
+      this.#generation = this.#begin(before.number + 1);
+      this.#restarting = false;
+      this.start();
+    } catch (error) {
+      this.#finish({ kind: 'failed', error: toSkeinError(error) });
+    }
   }
 
   #finish(end: RunEnd): void {
@@ -364,6 +397,15 @@ export class QueryRun {
     this.#settleEnd(end);
     this.#wakeRoot?.();
   }
+}
+
+function positionsOf(plan: ExecutionPlan): ReadonlyMap<number, number> {
+  return new Map(plan.stages.map((stage, position) => [stage.id, position]));
+}
+
+/** Names and types were checked when the query was bound: only SQL that was printed from a plan can get them wrong. */
+function isPlannersFault(error: SkeinError): boolean {
+  return error.sqlState.startsWith('42') || error.details.fault === 'plan';
 }
 
 function position({ stage, task, attempt }: TaskAttempt): TaskAttempt {

@@ -54,8 +54,7 @@ function buildStage(
     ),
     output: describeOutput(stage.output),
     sql: stage.sql,
-    operators: stage.operators,
-    estimatedRows: stage.estimatedRows,
+    ...stage.describe(),
     actualRows: sum((entry) => entry.outputRows),
     inputRows: sum((entry) => entry.inputRows),
     inputBytes: sum((entry) => entry.inputBytes),
@@ -118,7 +117,7 @@ function elapsed(attempts: readonly LoggedAttempt[], run: RunView | undefined): 
 function describeOutput(output: ExecutionOutput): string {
   switch (output.kind) {
     case 'hash':
-      return `hash (${output.keys.join(', ')}) into ${output.partitions}`;
+      return `hash (${output.labels.join(', ')}) into ${output.partitions}`;
     case 'gather':
     case 'result':
       return output.kind;

@@ -81,7 +81,7 @@ function amounts(stage: StageTree, analyzed: boolean): string {
 
 function operatorLines(operator: OperatorTree, depth: number): string[] {
   const pad = '  '.repeat(depth);
-  const [detail, ...more] = operator.details;
+  const [detail, ...more] = operator.kind === 'project' ? [operator.details.join(', ')] : operator.details;
   const rows =
     operator.estimatedRows === undefined ? '' : `  ~${formatCount(Math.round(operator.estimatedRows))}`;
   return [

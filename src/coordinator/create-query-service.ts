@@ -1,0 +1,544 @@
+import type { Catalog, CatalogSnapshot } from '../catalog/index.ts';
+import {
+  type Clock,
+  canceledError,
+  type Random,
+  SkeinError,
+  SqlState,
+  queryId as toQueryId,
+  toSkeinError,
+} from '../common/index.ts';
+import { parseStatement, type Statement } from '../sql/index.ts';
+import {
+  formatType,
+  type RecordBatch,
+  type Schema,
+  type SqlValue,
+  scalar,
+  wireType,
+} from '../types/index.ts';
+import { Admission } from './admission.ts';
+import { noBatches, oneBatch, watched } from './batches.ts';
+import { hasUntravelled } from './execution/build-execution.ts';
+import type { ExecutionPlan } from './execution/execution-plan.ts';
+import { QueryRun } from './execution/query-run.ts';
+import { KeptResults } from './kept-results.ts';
+import type { Membership } from './members/index.ts';
+import { buildTree } from './observe/build-tree.ts';
+import { explainBatch, explainColumns } from './observe/explain-batch.ts';
+import type { Binder, FragmentRunner } from './ports.ts';
+import { type PrepareContext, type Prepared, prepareQuery } from './prepare-query.ts';
+import { defaultQueryLimits, type QueryLimits } from './query-limits.ts';
+import { QueryRecord } from './query-record.ts';
+import type {
+  ClusterInfo,
+  QueryHandle,
+  QueryInfo,
+  QueryRequest,
+  QueryService,
+  ResultPage,
+} from './query-service.ts';
+import type { QueryTree } from './query-tree.ts';
+import { SpoolReleaser } from './release-spool.ts';
+import { rootRows } from './result-rows.ts';
+import { readSettings, type SessionSettings } from './settings.ts';
+
+export interface QueryServiceOptions {
+  readonly catalog: Catalog;
+  readonly members: Membership;
+  readonly shadow: Binder;
+  /** Runs root fragments, and whole queries that are small. */
+  readonly runtime: FragmentRunner;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+  readonly duckdbVersion: string;
+  /** For sessions that set none; the same on every node. */
+  readonly timeZone: string;
+  readonly limits?: Partial<QueryLimits>;
+}
+
+export function createQueryService(options: QueryServiceOptions): QueryService {
+  return new CoordinatorQueryService(options);
+}
+
+/** A query on its way: what was asked, and how. */
+interface Submission {
+  readonly record: QueryRecord;
+  readonly request: QueryRequest;
+  readonly statement: Statement;
+  readonly settings: SessionSettings;
+}
+
+interface RunOptions {
+  readonly settings: SessionSettings;
+  /** Tells the runs of a query apart. */
+  readonly suffix: string;
+  readonly replan: (cause: SkeinError) => Promise<ExecutionPlan>;
+}
+
+type Explain = Extract<Statement, { kind: 'explain' }>;
+
+class CoordinatorQueryService implements QueryService {
+  readonly #options: QueryServiceOptions;
+  readonly #limits: QueryLimits;
+  readonly #clock: Clock;
+  readonly #admission: Admission;
+  readonly #releaser: SpoolReleaser;
+  readonly #kept: KeptResults;
+  readonly #startedAt: number;
+  /** By id, oldest first; running ones and ended ones. */
+  readonly #records = new Map<string, QueryRecord>();
+  #ended: QueryRecord[] = [];
+  #closed = false;
+
+  constructor(options: QueryServiceOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultQueryLimits, ...options.limits };
+    this.#clock = options.clock;
+    this.#admission = new Admission(this.#limits, this.#clock);
+    this.#releaser = new SpoolReleaser(options.members, this.#clock);
+    this.#kept = new KeptResults(this.#limits, options.runtime, this.#clock);
+    this.#startedAt = this.#clock.monotonic();
+  }
+
+  async submit(request: QueryRequest): Promise<QueryHandle> {
+    if (this.#closed) throw new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
+    const record = this.#register(request);
+    try {
+      const settings = readSettings(request.settings, this.#options.timeZone);
+      const statement = parseStatement(request.sql);
+      record.onEnd.push(await this.#admission.enter(record.signal));
+      record.times.admitted = this.#clock.monotonic();
+      record.state = 'planning';
+      const submission: Submission = { record, request, statement, settings };
+      const prepared = await this.#prepare(submission);
+      record.times.planned = this.#clock.monotonic();
+      record.signal.throwIfAborted();
+      const handle = this.#begin(submission, prepared);
+      if (request.keepResult === true) return this.#keep(record, handle);
+      return { ...handle, batches: this.#forClient(record, handle.batches) };
+    } catch (error) {
+      const failure = this.#failure(record, error);
+      this.#end(record, failure);
+      throw failure;
+    }
+  }
+
+  list(): readonly QueryInfo[] {
+    const now = this.#clock.monotonic();
+    return [...this.#records.values()].reverse().map((record) => record.info(now));
+  }
+
+  get(id: string): QueryInfo | undefined {
+    return this.#records.get(id)?.info(this.#clock.monotonic());
+  }
+
+  tree(id: string): QueryTree | undefined {
+    return this.#records.get(id)?.tree(this.#clock.monotonic());
+  }
+
+  async resultPage(id: string, offset: number, limit: number): Promise<ResultPage> {
+    const record = this.#records.get(id);
+    if (record === undefined) throw new SkeinError(SqlState.undefinedObject, `there is no query ${id}`);
+    if (record.error !== undefined) throw record.error;
+    if (record.state !== 'finished') {
+      throw new SkeinError(SqlState.notInThisState, `query ${id} has not finished: it is ${record.state}`);
+    }
+    return this.#kept.page(id, offset, limit, new AbortController().signal);
+  }
+
+  async cancel(id: string): Promise<boolean> {
+    const record = this.#records.get(id);
+    if (record === undefined) return false;
+    record.controller.abort(canceledError());
+    await Promise.all(record.cleanup);
+    return true;
+  }
+
+  async cluster(): Promise<ClusterInfo> {
+    const { catalog, members, version, duckdbVersion } = this.#options;
+    const patience = new AbortController();
+    const cancelTimer = this.#clock.after(2_000, () => patience.abort(canceledError()));
+    try {
+      const [snapshot, workers] = await Promise.all([
+        catalog.snapshot(patience.signal),
+        members.describe(patience.signal),
+      ]);
+      return {
+        version,
+        duckdbVersion,
+        uptimeMs: this.#clock.monotonic() - this.#startedAt,
+        workers,
+        runningQueries: this.#admission.running,
+        queuedQueries: this.#admission.queued,
+        tables: [...snapshot.tables.values()].map(({ name, rowCount, bytes, files }) => ({
+          name,
+          rowCount,
+          bytes,
+          files: files.length,
+        })),
+      };
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const reason = new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
+    for (const record of this.#records.values()) record.controller.abort(reason);
+    await Promise.all([...this.#records.values()].flatMap((record) => record.cleanup));
+    await this.#kept.close();
+    this.#releaser.close();
+  }
+
+  /** Makes the record, and ends it when its signal or its caller's aborts. */
+  #register({ sql, signal }: QueryRequest): QueryRecord {
+    const now = this.#clock.now();
+    const id = toQueryId(`q_${now.toString(36)}_${this.#options.random.token(6)}`);
+    const record = new QueryRecord(id, sql, now, this.#clock.monotonic());
+    this.#records.set(id, record);
+    record.signal.addEventListener('abort', () => this.#abort(record), { once: true });
+    if (signal !== undefined) {
+      const onAbort = (): void => record.controller.abort(reasonOf(signal));
+      if (signal.aborted) onAbort();
+      else {
+        signal.addEventListener('abort', onAbort, { once: true });
+        record.onEnd.push(() => signal.removeEventListener('abort', onAbort));
+      }
+    }
+    return record;
+  }
+
+  #abort(record: QueryRecord): void {
+    if (record.hasEnded) return;
+    const reason = toSkeinError(record.signal.reason);
+    if (record.run !== undefined) record.run.cancel(reason);
+    else this.#end(record, reason);
+  }
+
+  /** @param wholeBecause why the query must run as one task, if it must */
+  async #prepare(
+    { record, request, statement, settings }: Submission,
+    wholeBecause?: string,
+  ): Promise<Prepared> {
+    const snapshot = await this.#options.catalog.snapshot(record.signal);
+    const context = this.#context(record, request.schema ?? 'main', settings, snapshot);
+    const sql = statement.kind === 'explain' ? statement.query : statement.sql;
+    return await prepareQuery(sql, statement.offset, request.params, { ...context, wholeBecause });
+  }
+
+  #context(
+    record: QueryRecord,
+    schema: string,
+    settings: SessionSettings,
+    snapshot: CatalogSnapshot,
+  ): PrepareContext {
+    const members = this.#options.members.members().filter((member) => member.standing === 'alive');
+    const context: PrepareContext = {
+      binder: this.#options.shadow,
+      snapshot,
+      settings,
+      schema,
+      parallelism: members.length,
+      alone: members.length === 1 && members[0]?.inProcess === true,
+      bypassBytes: this.#limits.bypassBytes,
+      broadcastBytes: this.#limits.broadcastBytes,
+      wholeBecause: undefined,
+      evaluate: (sql) => this.#evaluate(record, sql, context),
+      signal: record.signal,
+    };
+    return context;
+  }
+
+  /** Runs an inner query to its end, beside the query that needs it. */
+  async #evaluate(
+    record: QueryRecord,
+    sql: string,
+    context: PrepareContext,
+  ): Promise<readonly (readonly SqlValue[])[]> {
+    const prepared = await prepareQuery(sql, 0, undefined, context);
+    if (prepared.kind !== 'run') {
+      throw new SkeinError(SqlState.featureNotSupported, 'a query about the catalog cannot be pivoted');
+    }
+    const run = this.#newRun(record, prepared.plan, {
+      settings: context.settings,
+      suffix: `-i${record.cleanup.length}`,
+      replan: async (cause) => {
+        const again = await prepareQuery(sql, 0, undefined, { ...context, wholeBecause: whyWhole(cause) });
+        return samePlanned(prepared.plan, again, cause);
+      },
+    });
+    const onAbort = (): void => run.cancel(toSkeinError(record.signal.reason));
+    record.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const rows: (readonly SqlValue[])[] = [];
+      run.start();
+      for await (const batch of rootRows(run, this.#options.runtime, () => {})) {
+        for (let row = 0; row < batch.rowCount; row += 1) {
+          rows.push(batch.columns.map((values) => values[row] ?? null));
+        }
+        if (rows.length > this.#limits.evaluateRows) {
+          throw new SkeinError('54000', `PIVOT would make more than ${this.#limits.evaluateRows} columns`);
+        }
+      }
+      return rows;
+    } finally {
+      run.cancel();
+      record.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #newRun(record: QueryRecord, plan: ExecutionPlan, { settings, suffix, replan }: RunOptions): QueryRun {
+    const { members, runtime, clock, random } = this.#options;
+    const alive = members.aliveCount();
+    record.workers = Math.max(record.workers, plan.stages.length > 1 ? alive : 0);
+    return new QueryRun({
+      plan,
+      queryId: `${record.id}${suffix}`,
+      settings: settings.duckdb,
+      members,
+      clock,
+      limits: this.#limits.schedule,
+      rotation: Math.floor(random.next() * Math.max(1, alive)),
+      maxRestarts: this.#limits.maxRestarts,
+      replan,
+      wireType: (type) => {
+        const wire = wireType(type);
+        return wire === 'unsupported' ? scalar('VARCHAR') : wire;
+      },
+      onReleased: (executionId, workers) => {
+        record.cleanup.push(this.#releaser.release(executionId, workers));
+        if (!this.#kept.has(record.id)) {
+          record.cleanup.push(runtime.dropQuery(executionId).catch(() => undefined));
+        }
+      },
+    });
+  }
+
+  #begin(submission: Submission, prepared: Prepared): QueryHandle {
+    const { record, statement } = submission;
+    if (prepared.kind === 'run') record.plan = prepared.plan;
+    if (statement.kind === 'explain') {
+      const rows = statement.analyze
+        ? this.#analyzed(submission, statement, prepared)
+        : oneBatch(this.#explanation(record, statement, prepared));
+      return this.#handle(record, explainColumns(statement.format), this.#ending(record, rows));
+    }
+    if (prepared.kind === 'catalog') {
+      return this.#handle(
+        record,
+        prepared.columns,
+        this.#ending(record, this.#catalogRows(record, prepared)),
+      );
+    }
+    const run = this.#start(submission, prepared.plan);
+    return this.#handle(record, prepared.columns, this.#runRows(record, run));
+  }
+
+  /** Starts the stages; the root waits for whoever takes the rows. */
+  #start(submission: Submission, plan: ExecutionPlan): QueryRun {
+    const { record, settings } = submission;
+    const run = this.#newRun(record, plan, {
+      settings,
+      suffix: '',
+      replan: async (cause) => {
+        record.plan = samePlanned(plan, await this.#prepare(submission, whyWhole(cause)), cause);
+        return record.plan;
+      },
+    });
+    record.run = run;
+    record.state = 'running';
+    void run.ended.then((end) => {
+      if (end.kind !== 'completed') this.#end(record, end.error);
+    });
+    run.start();
+    return run;
+  }
+
+  #handle(record: QueryRecord, columns: Schema, batches: AsyncIterable<RecordBatch>): QueryHandle {
+    record.columns = columns;
+    if (record.state === 'planning') record.state = 'running';
+    return { id: record.id, columns, batches, info: () => record.info(this.#clock.monotonic()) };
+  }
+
+  /** The rows for a client, who is given up when it takes none for too long, and may go at any time. */
+  #forClient(record: QueryRecord, batches: AsyncIterable<RecordBatch>): AsyncIterable<RecordBatch> {
+    let cancelTimer = (): void => {};
+    const touch = (): void => {
+      cancelTimer();
+      if (record.hasEnded) return;
+      cancelTimer = this.#clock.after(this.#limits.clientIdleMs, () =>
+        record.controller.abort(canceledError('the query was canceled because nobody took its rows')),
+      );
+    };
+    touch();
+    record.onEnd.push(() => cancelTimer());
+    return watched(batches, touch, () => {
+      // A generator that has not started yet does not notice that it is ended.
+      if (!record.hasEnded) record.controller.abort(canceledError());
+    });
+  }
+
+  async *#runRows(record: QueryRecord, run: QueryRun): AsyncGenerator<RecordBatch, void> {
+    try {
+      yield* rootRows(run, this.#options.runtime, (count) => {
+        record.rows += count;
+        if (record.state === 'running') record.state = 'finishing';
+      });
+      this.#end(record, undefined);
+    } catch (error) {
+      throw this.#failure(record, error);
+    } finally {
+      // The reader has gone before the end.
+      if (!record.hasEnded) record.controller.abort(canceledError());
+    }
+  }
+
+  /** Rows that no run stands behind: the query ends with them. */
+  async *#ending(record: QueryRecord, rows: AsyncIterable<RecordBatch>): AsyncGenerator<RecordBatch, void> {
+    try {
+      for await (const batch of rows) {
+        record.signal.throwIfAborted();
+        record.rows += batch.rowCount;
+        yield batch;
+      }
+      record.signal.throwIfAborted();
+      this.#end(record, undefined);
+    } catch (error) {
+      const failure = this.#failure(record, error);
+      this.#end(record, failure);
+      throw failure;
+    } finally {
+      if (!record.hasEnded) record.controller.abort(canceledError());
+    }
+  }
+
+  async *#catalogRows(
+    record: QueryRecord,
+    prepared: Extract<Prepared, { kind: 'catalog' }>,
+  ): AsyncGenerator<RecordBatch, void> {
+    const stream = await this.#options.shadow.stream(prepared.bound, record.signal);
+    for await (const batch of stream.batches) yield { ...batch, schema: prepared.columns };
+  }
+
+  /** Runs the query, lets its rows go, and tells how it went. */
+  async *#analyzed(
+    submission: Submission,
+    statement: Explain,
+    prepared: Prepared,
+  ): AsyncGenerator<RecordBatch, void> {
+    const { record } = submission;
+    if (prepared.kind === 'run') {
+      const run = this.#start(submission, prepared.plan);
+      for await (const _ of rootRows(run, this.#options.runtime, () => {})) record.signal.throwIfAborted();
+      await Promise.all(record.cleanup);
+    }
+    yield this.#explanation(record, statement, prepared);
+  }
+
+  #explanation(record: QueryRecord, { analyze, format }: Explain, prepared: Prepared): RecordBatch {
+    const plan = prepared.kind === 'run' ? prepared.plan : undefined;
+    const tree = analyze
+      ? { ...record.tree(this.#clock.monotonic()), state: 'finished' as const }
+      : buildTree({ queryId: record.id, sql: record.sql, state: 'planning', plan, run: undefined });
+    return explainBatch(tree, analyze, format);
+  }
+
+  /** Runs the query to its end here and keeps its rows; the answer comes as soon as it is planned. */
+  #keep(record: QueryRecord, handle: QueryHandle): QueryHandle {
+    const { run } = record;
+    const spooled = run !== undefined && !hasUntravelled(handle.columns);
+    const work = spooled ? this.#spool(record, run) : this.#collect(record, handle);
+    record.cleanup.push(
+      work.catch((error: unknown) => this.#end(record, this.#failure(record, error))).then(() => undefined),
+    );
+    return { ...handle, batches: noBatches() };
+  }
+
+  async #spool(record: QueryRecord, run: QueryRun): Promise<void> {
+    for (;;) {
+      const root = await run.nextRoot();
+      try {
+        const response = await this.#options.runtime.runToSpool(root.request, root.signal);
+        const columns = run.plan.columns;
+        this.#kept.keep(record.id, columns, { kind: 'spooled', response, request: root.request });
+        record.rows = Number(response.stats?.outputRows ?? 0);
+        run.rootSucceeded(root, response.stats);
+        this.#end(record, undefined);
+        return;
+      } catch (error) {
+        await this.#kept.drop(record.id);
+        run.rootFailed(root, error);
+      }
+    }
+  }
+
+  async #collect(record: QueryRecord, { columns, batches }: QueryHandle): Promise<void> {
+    const kept: RecordBatch[] = [];
+    let rows = 0;
+    for await (const batch of batches) {
+      kept.push(batch);
+      rows += batch.rowCount;
+      if (rows > this.#limits.memoryRows) {
+        throw new SkeinError(
+          '54000',
+          `a result of this kind can be kept up to ${this.#limits.memoryRows} rows`,
+          {
+            hint: 'run the query without keeping its result, and read it as it comes',
+          },
+        );
+      }
+    }
+    this.#kept.keep(record.id, columns, { kind: 'memory', batches: kept });
+  }
+
+  /** The error that the query ends with: the reason of its cancellation goes before what the cancellation broke. */
+  #failure(record: QueryRecord, error: unknown): SkeinError {
+    if (record.error !== undefined) return record.error;
+    if (record.signal.aborted) return toSkeinError(record.signal.reason);
+    return toSkeinError(error);
+  }
+
+  #end(record: QueryRecord, error: SkeinError | undefined): void {
+    if (record.hasEnded) return;
+    record.times.ended = this.#clock.monotonic();
+    record.finishedAt = this.#clock.now();
+    record.error = error;
+    record.state =
+      error === undefined ? 'finished' : error.sqlState === SqlState.queryCanceled ? 'canceled' : 'failed';
+    for (const callback of record.onEnd.splice(0)) callback();
+    this.#ended.push(record);
+    while (this.#ended.length > this.#limits.history) {
+      const oldest = this.#ended.shift();
+      if (oldest === undefined) break;
+      this.#records.delete(oldest.id);
+      void this.#kept.drop(oldest.id);
+    }
+  }
+}
+
+/** A plan that a worker could not run is no reason to refuse the query: its own text can still run, in one task. */
+function whyWhole(cause: SkeinError): string | undefined {
+  return cause.sqlState.startsWith('42') || cause.details.fault === 'plan'
+    ? `its distributed plan could not be run (${cause.message})`
+    : undefined;
+}
+
+/** The new plan of a query whose columns its client knows already. @throws `cause` where they are others now */
+function samePlanned(before: ExecutionPlan, again: Prepared, cause: SkeinError): ExecutionPlan {
+  if (again.kind !== 'run' || !sameSchema(before.columns, again.columns)) throw cause;
+  return again.plan;
+}
+
+function sameSchema(a: Schema, b: Schema): boolean {
+  const text = (schema: Schema): string =>
+    schema.map(({ name, type }) => `${name} ${formatType(type)}`).join();
+  return text(a) === text(b);
+}
+
+function reasonOf(signal: AbortSignal): SkeinError {
+  return signal.reason instanceof SkeinError ? signal.reason : canceledError();
+}

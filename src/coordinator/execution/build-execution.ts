@@ -1,0 +1,247 @@
+import { assertNever } from '../../common/index.ts';
+import { printScalar, printSql } from '../../duckdb/index.ts';
+import { type PlanNode, type ScanNode, type StageInputNode, walk } from '../../plan/index.ts';
+import {
+  createEstimator,
+  type DistributedPlan,
+  type Estimator,
+  formatExpr,
+  operatorTree,
+  type PlannerContext,
+  type StagePlan,
+} from '../../planner/index.ts';
+import { dealSplits, type TableSnapshot, wholeSplits } from '../../storage/index.ts';
+import { type Schema, wireType } from '../../types/index.ts';
+import type {
+  ExecutionInput,
+  ExecutionOutput,
+  ExecutionPlan,
+  ExecutionStage,
+  ScanInput,
+  StageDescription,
+} from './execution-plan.ts';
+
+type Tables = ReadonlyMap<string, TableSnapshot>;
+
+/** Turns a distributed plan into SQL and dealt splits. */
+export function buildExecution(
+  plan: DistributedPlan,
+  tables: Tables,
+  columns: Schema,
+  context: PlannerContext,
+): ExecutionPlan {
+  const all = [...plan.stages, plan.root];
+  const rows = new Map(all.map((stage) => [stage.id, stage.estimatedRows]));
+  const estimator = once(() => createEstimator(context, rows));
+  const positions = new Map(all.map((stage, position) => [stage.id, position]));
+  return {
+    columns,
+    stages: all.map((stage) => buildStage(stage, stage === plan.root, positions, tables, estimator)),
+    notes: plan.notes,
+    bypassed: false,
+    original: false,
+  };
+}
+
+/** True when some rows would have to travel as a type that the exchange's files cannot hold. */
+export function cannotTravel(plan: DistributedPlan): boolean {
+  return plan.stages.some((stage) => hasUntravelled(stage.fragment.schema));
+}
+
+export function hasUntravelled(schema: Schema): boolean {
+  return schema.some(({ type }) => wireType(type) === 'unsupported');
+}
+
+/** The whole query as its original SQL, in one fragment on the coordinator. */
+export function buildLocal(query: OriginalQuery, tables: Tables, bypassed: boolean): ExecutionPlan {
+  return {
+    columns: query.columns,
+    stages: [originalStage(query, tables, 0, { kind: 'result' })],
+    notes: query.notes,
+    bypassed,
+    original: true,
+  };
+}
+
+/** The whole query as its original SQL, in one task on a worker; the root passes its rows on. */
+export function buildWhole(query: OriginalQuery, tables: Tables): ExecutionPlan {
+  const stage = originalStage(query, tables, 0, { kind: 'gather' });
+  const names = query.columns.map((_, index) => `c${index}`).join(', ');
+  const root: ExecutionStage = {
+    id: 1,
+    sql: `SELECT ${names} FROM stage_0`,
+    inputs: [{ kind: 'stage', name: 'stage_0', stage: 0, read: 'all' }],
+    columns: query.columns,
+    output: { kind: 'result' },
+    taskCount: 1,
+    deterministic: true,
+    ordered: true,
+    describe: () => {
+      const { estimatedRows } = query.describe();
+      return {
+        operators: { kind: 'stage input', details: ['stage 0 (whole)'], estimatedRows, children: [] },
+        estimatedRows,
+      };
+    },
+  };
+  return {
+    columns: query.columns,
+    stages: [stage, root],
+    notes: query.notes,
+    bypassed: false,
+    original: true,
+  };
+}
+
+export interface OriginalQuery {
+  /** With parameters filled in. */
+  readonly sql: string;
+  readonly columns: Schema;
+  /** Qualified names of the tables it reads. */
+  readonly tables: readonly string[];
+  readonly notes: readonly string[];
+  readonly describe: () => StageDescription;
+}
+
+function originalStage(
+  query: OriginalQuery,
+  tables: Tables,
+  id: number,
+  output: ExecutionOutput,
+): ExecutionStage {
+  const inputs = query.tables.map((name): ScanInput => {
+    const table = tableOf(tables, name);
+    return { kind: 'scan', name, table, columns: table.schema, splits: [wholeSplits(table)] };
+  });
+  return {
+    id,
+    sql: query.sql,
+    inputs,
+    columns: query.columns,
+    output,
+    taskCount: 1,
+    // Nobody has looked inside: it may well draw random numbers.
+    deterministic: false,
+    ordered: true,
+    describe: once(query.describe),
+  };
+}
+
+function buildStage(
+  stage: StagePlan,
+  root: boolean,
+  positions: ReadonlyMap<number, number>,
+  tables: Tables,
+  estimator: () => Estimator,
+): ExecutionStage {
+  const taskCount = stage.tasks.kind === 'parallel' ? stage.tasks.count : 1;
+  const names = nameLeaves(stage.fragment);
+  const inputs = [...names].map(([leaf, name]) => buildInput(leaf, name, taskCount, positions, tables));
+  return {
+    id: stage.id,
+    sql: printSql(stage.fragment, (leaf) => names.get(leaf) ?? unnamed(leaf)),
+    inputs: uniqueByName(inputs),
+    columns: stage.fragment.schema,
+    output: root ? { kind: 'result' } : buildOutput(stage),
+    taskCount,
+    deterministic: stage.deterministic,
+    ordered: stage.ordered,
+    describe: once(() => ({
+      operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows),
+      estimatedRows: stage.estimatedRows,
+    })),
+  };
+}
+
+function buildOutput({ output, fragment }: StagePlan): ExecutionOutput {
+  switch (output.kind) {
+    case 'gather':
+      return { kind: 'gather' };
+    case 'hash':
+      return {
+        kind: 'hash',
+        keys: output.keys.map((key) => printScalar(key, (index) => `c${index}`)),
+        labels: output.keys.map((key) => formatExpr(key, fragment.schema)),
+        partitions: output.partitions,
+      };
+    default:
+      return assertNever(output);
+  }
+}
+
+type Leaf = ScanNode | StageInputNode;
+
+/**
+ * Names every leaf: the output of stage 3 `stage_3`, or `stage_3_part` where each task reads its own partition; a
+ * table by its own name, numbered where that is taken.
+ */
+function nameLeaves(fragment: PlanNode): ReadonlyMap<Leaf, string> {
+  const names = new Map<Leaf, string>();
+  const taken = new Set<string>();
+  for (const node of walk(fragment)) {
+    if (node.kind !== 'stageInput') continue;
+    const name = node.read === 'all' ? `stage_${node.stage}` : `stage_${node.stage}_part`;
+    names.set(node, name);
+    taken.add(name);
+  }
+  for (const node of walk(fragment)) {
+    if (node.kind !== 'scan') continue;
+    // A dot would separate a schema.
+    const bare = node.table.slice(node.table.indexOf('.') + 1).replaceAll('.', '_');
+    let name = bare;
+    for (let number = 2; taken.has(name.toLowerCase()); number += 1) name = `${bare}_${number}`;
+    names.set(node, name);
+    taken.add(name.toLowerCase());
+  }
+  return names;
+}
+
+function unnamed(leaf: Leaf): never {
+  throw new Error(`a leaf of the fragment has no name: ${leaf.kind}`);
+}
+
+/** Two leaves that read the same partitions of a stage share an input. */
+function uniqueByName(inputs: readonly ExecutionInput[]): readonly ExecutionInput[] {
+  return [...new Map(inputs.map((input) => [input.name, input])).values()];
+}
+
+function buildInput(
+  leaf: Leaf,
+  name: string,
+  taskCount: number,
+  positions: ReadonlyMap<number, number>,
+  tables: Tables,
+): ExecutionInput {
+  if (leaf.kind === 'stageInput') {
+    const stage = positions.get(leaf.stage);
+    if (stage === undefined) throw new Error(`no stage ${leaf.stage}`);
+    return { kind: 'stage', name, stage, read: leaf.read };
+  }
+  const table = tableOf(tables, leaf.table);
+  const splits =
+    leaf.read === 'split' && taskCount > 1
+      ? dealSplits(table, taskCount)
+      : Array.from({ length: taskCount }, () => wholeSplits(table));
+  return { kind: 'scan', name, table, columns: scanColumns(leaf, table), splits };
+}
+
+/** Where the fragment needs only the number of rows, some column has to be read. */
+function scanColumns(leaf: ScanNode, table: TableSnapshot): Schema {
+  const columns = leaf.columns.flatMap((index) => table.schema[index] ?? []);
+  return columns.length > 0 ? columns : table.schema.slice(0, 1);
+}
+
+function tableOf(tables: Tables, name: string): TableSnapshot {
+  const table = tables.get(name);
+  if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
+  return table;
+}
+
+/** Computes a value when it is first asked for. */
+function once<T>(compute: () => T): () => T {
+  let value: { readonly computed: T } | undefined;
+  return () => {
+    value ??= { computed: compute() };
+    return value.computed;
+  };
+}

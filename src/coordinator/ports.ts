@@ -1,0 +1,25 @@
+import type { BindRequest, BoundCatalogQuery, BoundQuery, StreamedResult } from '../duckdb/index.ts';
+import type { RunTaskRequest, RunTaskResponse, TaskStats } from '../rpc/index.ts';
+import type { RecordBatch, Schema } from '../types/index.ts';
+
+/** What the service needs of the shadow catalog. */
+export interface Binder {
+  bind(request: BindRequest): Promise<BoundQuery>;
+  /** Runs a query about the catalog itself. */
+  stream(bound: BoundCatalogQuery, signal: AbortSignal): Promise<Pick<StreamedResult, 'schema' | 'batches'>>;
+}
+
+/** What the service needs of the coordinator's own fragment runtime. */
+export interface FragmentRunner {
+  runToSpool(request: RunTaskRequest, signal: AbortSignal): Promise<RunTaskResponse>;
+  stream(request: RunTaskRequest, signal: AbortSignal): Promise<FragmentStream>;
+  /** Stops what runs under the query's id and deletes its files. */
+  dropQuery(queryId: string): Promise<void>;
+}
+
+export interface FragmentStream {
+  readonly schema: Schema;
+  readonly batches: AsyncIterable<RecordBatch>;
+  /** Complete when the batches have ended. */
+  stats(): TaskStats;
+}

@@ -1,0 +1,216 @@
+import type { CatalogSnapshot } from '../catalog/index.ts';
+import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
+import type { BoundCatalogQuery, BoundQuery } from '../duckdb/index.ts';
+import type { PlanNode } from '../plan/index.ts';
+import {
+  applyRules,
+  createEstimator,
+  operatorTree,
+  type PlannerContext,
+  planDistributed,
+} from '../planner/index.ts';
+import { tokenize } from '../sql/index.ts';
+import { countSplits } from '../storage/index.ts';
+import type { Schema, SqlValue } from '../types/index.ts';
+import {
+  buildExecution,
+  buildLocal,
+  buildWhole,
+  cannotTravel,
+  hasUntravelled,
+  type OriginalQuery,
+} from './execution/build-execution.ts';
+import type { ExecutionPlan, StageDescription } from './execution/execution-plan.ts';
+import type { Binder } from './ports.ts';
+import type { QueryRequest } from './query-service.ts';
+import type { SessionSettings } from './settings.ts';
+
+export interface PrepareContext {
+  readonly binder: Binder;
+  readonly snapshot: CatalogSnapshot;
+  readonly settings: SessionSettings;
+  /** Where unqualified names are looked up first. */
+  readonly schema: string;
+  /** Workers that take tasks. */
+  readonly parallelism: number;
+  /** The only worker is in the coordinator's own process: what it would do, the coordinator can do itself. */
+  readonly alone: boolean;
+  readonly bypassBytes: number;
+  /** Why the query must not be cut into pieces, if it must not. */
+  readonly wholeBecause: string | undefined;
+  readonly broadcastBytes: number;
+  /** Runs an inner query: PIVOT needs its values before it can be bound. */
+  readonly evaluate: (sql: string) => Promise<readonly (readonly SqlValue[])[]>;
+  readonly signal: AbortSignal;
+}
+
+export type Prepared =
+  | { readonly kind: 'run'; readonly columns: Schema; readonly plan: ExecutionPlan }
+  | { readonly kind: 'catalog'; readonly columns: Schema; readonly bound: BoundCatalogQuery };
+
+/**
+ * Binds a query and decides where its pieces run.
+ * @param offset where `sql` begins in the user's text: positions of errors count from there
+ */
+export async function prepareQuery(
+  sql: string,
+  offset: number,
+  params: QueryRequest['params'],
+  context: PrepareContext,
+): Promise<Prepared> {
+  const bound = await bind(sql, offset, params, context);
+  switch (bound.kind) {
+    case 'catalog':
+      return { kind: 'catalog', columns: bound.columns, bound };
+    case 'whole':
+    case 'plan':
+      return { kind: 'run', columns: bound.columns, plan: planBound(bound, context) };
+    default:
+      return assertNever(bound);
+  }
+}
+
+async function bind(
+  sql: string,
+  offset: number,
+  params: QueryRequest['params'],
+  context: PrepareContext,
+): Promise<BoundQuery> {
+  const { snapshot, settings, schema, evaluate, signal } = context;
+  try {
+    return await context.binder.bind({
+      sql,
+      ...(params === undefined ? {} : { params }),
+      schema,
+      settings: settings.duckdb,
+      tables: snapshot,
+      evaluate,
+      signal,
+    });
+  } catch (error) {
+    throw brokenTable(error, sql, snapshot) ?? shifted(error, offset);
+  }
+}
+
+/** A table whose files cannot be read is not there to be bound: its own error says more than that it is unknown. */
+function brokenTable(error: unknown, sql: string, { broken }: CatalogSnapshot): Error | undefined {
+  if (!(error instanceof SkeinError) || error.sqlState !== SqlState.undefinedTable) return undefined;
+  if (broken.size === 0) return undefined;
+  const words = new Set(tokenize(sql).map(({ text }) => text.replaceAll(/^"|"$/g, '').toLowerCase()));
+  for (const [name, cause] of broken) {
+    if (words.has(name.slice(name.indexOf('.') + 1).toLowerCase())) return cause;
+  }
+  return undefined;
+}
+
+function shifted(error: unknown, offset: number): unknown {
+  if (!(error instanceof SkeinError) || error.position === undefined || offset === 0) return error;
+  const { sqlState, message, retry, hint, details, position } = error;
+  return new SkeinError(sqlState, message, {
+    retry,
+    details,
+    position: position + offset,
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
+}
+
+type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
+
+function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
+  const { tables } = context.snapshot;
+  const original = originalQuery(bound, context);
+  if (isBypassed(bound, context)) {
+    const why = context.alone ? 'the only worker is this process' : 'its tables are small';
+    return buildLocal(
+      withNote(original, `runs as one fragment, because ${why} (local_bypass = auto)`),
+      tables,
+      true,
+    );
+  }
+  if (bound.kind === 'whole') return planWhole(bound, original, bound.reason, context);
+  if (context.wholeBecause !== undefined) return planWhole(bound, original, context.wholeBecause, context);
+  try {
+    const planner = plannerContext(context);
+    const plan = planDistributed(bound.plan, planner);
+    if (cannotTravel(plan)) return onCoordinator(original, context);
+    return buildExecution(plan, tables, bound.columns, planner);
+  } catch (error) {
+    // No query is refused because it is hard to cut into pieces.
+    const { message } = toSkeinError(error);
+    return planWhole(bound, original, `it could not be distributed (${message})`, context);
+  }
+}
+
+function planWhole(
+  bound: BoundRun,
+  original: OriginalQuery,
+  reason: string,
+  context: PrepareContext,
+): ExecutionPlan {
+  const query = withNote(original, `runs whole in one task: ${reason}`);
+  if (hasUntravelled(bound.columns)) return onCoordinator(original, context);
+  return buildWhole(query, context.snapshot.tables);
+}
+
+function onCoordinator(original: OriginalQuery, { snapshot }: PrepareContext): ExecutionPlan {
+  const note = 'runs on the coordinator: it has columns of a type that cannot travel between nodes';
+  return buildLocal(withNote(original, note), snapshot.tables, false);
+}
+
+function withNote(query: OriginalQuery, note: string): OriginalQuery {
+  return { ...query, notes: [...query.notes, note] };
+}
+
+function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
+  const { sql, columns, tables } = bound;
+  return {
+    sql,
+    columns,
+    tables: [...new Set(tables)],
+    notes: [],
+    describe: () =>
+      bound.kind === 'plan' ? describePlan(bound.plan, context) : describeWhole(tables, context),
+  };
+}
+
+/** What DuckDB is likely to do with the text: the plan as it would be pruned. */
+function describePlan(plan: PlanNode, context: PrepareContext): StageDescription {
+  const planner = plannerContext(context);
+  const pruned = applyRules(plan, planner);
+  const estimator = createEstimator(planner);
+  return {
+    operators: operatorTree(pruned, (node) => estimator.estimate(node).rows),
+    estimatedRows: estimator.estimate(pruned).rows,
+  };
+}
+
+function describeWhole(tables: readonly string[], { snapshot }: PrepareContext): StageDescription {
+  const children = tables.map((name) => ({
+    kind: 'scan',
+    details: [name],
+    estimatedRows: snapshot.tables.get(name)?.rowCount,
+    children: [],
+  }));
+  const estimatedRows = Math.max(0, ...children.map((scan) => scan.estimatedRows ?? 0));
+  return { operators: { kind: 'original query', details: [], estimatedRows, children }, estimatedRows };
+}
+
+function isBypassed(bound: BoundRun, context: PrepareContext): boolean {
+  if (context.settings.localBypass === 'off') return false;
+  const bytes = bound.tables.reduce((sum, name) => sum + (context.snapshot.tables.get(name)?.bytes ?? 0), 0);
+  return context.alone || bytes <= context.bypassBytes;
+}
+
+function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
+  return {
+    parallelism: Math.max(1, parallelism),
+    broadcastBytes,
+    table: (name) => {
+      const table = snapshot.tables.get(name);
+      if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
+      const { rowCount, bytes, schema } = table;
+      return { rowCount, bytes, schema, splitCount: countSplits(table) };
+    },
+  };
+}
