@@ -57,6 +57,7 @@ export const SqlState = {
   divisionByZero: '22012',
   numericOutOfRange: '22003',
   invalidTextRepresentation: '22P02',
+  invalidRegularExpression: '2201B',
   cardinalityViolation: '21000',
   featureNotSupported: '0A000',
   queryCanceled: '57014',

@@ -111,8 +111,13 @@ function classify({ type, message, extra }: DuckDbErrorInfo): readonly [string, 
   }
 }
 
+/** RE2's messages, which DuckDB hands on bare. */
+const invalidRegex =
+  /^(missing [)\]]|unexpected \)|trailing \\|bad repetition|no argument for repetition|invalid (escape sequence|character class|perl operator|named capture|repetition))/;
+
 function classifyInput(message: string): string {
   if (/more than one row returned by a subquery/i.test(message)) return SqlState.cardinalityViolation;
+  if (invalidRegex.test(message)) return SqlState.invalidRegularExpression;
   if (/parquet|magic bytes|snappy|corrupt/i.test(message)) return SqlState.dataCorrupted;
   if (/configuration option/.test(message)) return SqlState.insufficientPrivilege;
   return SqlState.dataException;

@@ -25,7 +25,7 @@ const maxDepth = 400;
  */
 export function parseStatement(sql: string): Statement {
   if (sql.length > maxSqlLength) {
-    throw new SkeinError('54000', `the statement is longer than ${maxSqlLength} characters`);
+    throw new SkeinError(SqlState.limitExceeded, `the statement is longer than ${maxSqlLength} characters`);
   }
   const tokens = statementTokens(sql);
   const first = tokens[0];
@@ -52,7 +52,7 @@ function statementTokens(sql: string): Token[] {
     if ('([{'.includes(token.text)) depth++;
     else if (')]}'.includes(token.text)) depth--;
     if (depth > maxDepth) {
-      throw new SkeinError('54001', `brackets are nested more than ${maxDepth} deep`, {
+      throw new SkeinError(SqlState.statementTooComplex, `brackets are nested more than ${maxDepth} deep`, {
         position: token.start,
       });
     }

@@ -1,6 +1,6 @@
 import type { PlanNode } from '../../plan/index.ts';
-import type { Parameters } from '../../sql/index.ts';
-import type { Schema, SqlValue } from '../../types/index.ts';
+import type { Evaluate, Parameters } from '../../sql/index.ts';
+import type { Schema } from '../../types/index.ts';
 
 /** The tables as of one snapshot of the catalog. */
 export interface ShadowTables {
@@ -20,7 +20,7 @@ export interface BindRequest {
   readonly settings: Readonly<Record<string, string>>;
   readonly tables: ShadowTables;
   /** Runs a query of tables and gives its rows: PIVOT needs the values that become its columns. */
-  readonly evaluate: (sql: string) => Promise<readonly (readonly SqlValue[])[]>;
+  readonly evaluate: Evaluate;
   readonly signal: AbortSignal;
 }
 

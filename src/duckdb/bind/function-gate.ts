@@ -8,6 +8,7 @@ import {
 } from './allowed-functions.ts';
 import { unknownTable } from './bind-error.ts';
 import type { NamedUse, SqlFacts } from './inspect-sql.ts';
+import { isSessionSetting } from './session-settings.ts';
 
 /** What a query asks of: our tables' rows, or the catalog. */
 export type QueryTarget =
@@ -43,6 +44,7 @@ export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
   for (const call of facts.functions) {
     const name = call.name.toLowerCase();
     if (allowedFunctions.has(name) || collation.test(name)) continue;
+    if (name === 'current_setting' && call.literal !== undefined && isSessionSetting(call.literal)) continue;
     if (!allowedCatalogFunctions.has(name))
       throw refusedFunction(call, context, 'function', allowedFunctions);
     catalog ??= call;

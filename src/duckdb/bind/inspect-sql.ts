@@ -8,6 +8,8 @@ export interface NamedUse {
   readonly name: string;
   /** Byte offset; undefined where the parser made the name itself. */
   readonly position: number | undefined;
+  /** A call's only argument, where it is a string. */
+  readonly literal?: string;
 }
 
 /** What a parsed statement mentions, whatever it means. */
@@ -63,7 +65,7 @@ function visit(json: Json | undefined, facts: MutableFacts, describing: boolean)
     visitTableFunction(object, facts, describing);
     return;
   }
-  if (kind === 'FUNCTION' || kind === 'WINDOW') facts.functions.push(use(object, 'function_name'));
+  if (kind === 'FUNCTION' || kind === 'WINDOW') facts.functions.push(call(object));
   let inside = describing;
   if (type === 'BASE_TABLE') {
     (describing ? facts.describedTables : facts.tables).push(use(object, 'table_name'));
@@ -84,9 +86,9 @@ function visitTableFunction(object: JsonObject, facts: MutableFacts, describing:
       visit(value, facts, describing);
       continue;
     }
-    const call = value as JsonObject;
-    facts.tableFunctions.push(use(call, 'function_name'));
-    for (const part of call.values()) visit(part, facts, describing);
+    const inner = value as JsonObject;
+    facts.tableFunctions.push(call(inner));
+    for (const part of inner.values()) visit(part, facts, describing);
   }
 }
 
@@ -97,6 +99,15 @@ function collectCtes(json: Json, facts: MutableFacts): void {
     const name = entry instanceof Map ? (entry as JsonObject).get('key') : undefined;
     if (typeof name === 'string') facts.ctes.add(name.toLowerCase());
   }
+}
+
+function call(object: JsonObject): NamedUse {
+  const children = object.get('children');
+  const [only, ...rest] = Array.isArray(children) ? (children as readonly Json[]) : [];
+  const constant = only instanceof Map && rest.length === 0 ? (only as JsonObject).get('value') : undefined;
+  const literal = constant instanceof Map ? (constant as JsonObject).get('value') : undefined;
+  const found = use(object, 'function_name');
+  return typeof literal === 'string' ? { ...found, literal } : found;
 }
 
 function use(object: JsonObject, key: string): NamedUse {

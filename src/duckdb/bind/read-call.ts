@@ -67,7 +67,10 @@ function readCallData(
   if (name === 'struct_pack' && type.kind === 'struct') {
     return { kind: 'struct', names: type.fields.map((field) => field.name), values: args, type };
   }
-  if (name === 'row') return call(args);
+  // The printer takes the names of the arguments from the type.
+  if (name === 'row' || name === 'union_value' || name === 'struct_insert') return call(args);
+  // What is in the data is in the name, too: the locale.
+  if (name.startsWith('icu_collate_')) return call(args);
   if (listAggregates.test(name)) {
     return call([...args, ...readListAggregate(data.object('bind_data'), reader)]);
   }

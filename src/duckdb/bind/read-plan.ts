@@ -8,6 +8,7 @@ import { columnReader, type ExpressionReader } from './read-expression.ts';
 import { readGet } from './read-get.ts';
 import { readDelimJoin, readJoin } from './read-join.ts';
 import { readLimit, readSample, readTopN } from './read-limit.ts';
+import { readPivot } from './read-pivot.ts';
 import { readType } from './read-type.ts';
 import { readWindow } from './read-window.ts';
 
@@ -135,6 +136,8 @@ export class PlanReader {
         return this.#readSetOperation(type, fields);
       case 'UNNEST':
         return this.#readUnnest(fields);
+      case 'PIVOT':
+        return readPivot(this, fields);
       case 'MATERIALIZED_CTE':
         return this.#readMaterializedCte(fields);
       case 'RECURSIVE_CTE':

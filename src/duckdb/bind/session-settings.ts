@@ -18,6 +18,10 @@ const settings: ReadonlyMap<string, string> = new Map(
   ].map((name) => [name.toLowerCase(), name]),
 );
 
+export function isSessionSetting(name: string): boolean {
+  return settings.has(name.toLowerCase());
+}
+
 /**
  * DuckDB's spelling of a setting's name.
  * @throws SkeinError 42704 for a name that no session may set, with the nearest that one may

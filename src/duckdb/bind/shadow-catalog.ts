@@ -1,5 +1,12 @@
 import { type Clock, SkeinError, SqlState, systemClock } from '../../common/index.ts';
-import { bindParameters, isWord, tokenize } from '../../sql/index.ts';
+import {
+  type BoundParameters,
+  bindParameters,
+  expandPivots,
+  isWord,
+  mentionsPivot,
+  tokenize,
+} from '../../sql/index.ts';
 import { quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
 import type { StreamedResult } from '../duckdb-connection.ts';
 import { toSkeinDuckDbError } from '../duckdb-error.ts';
@@ -42,12 +49,14 @@ export class ShadowCatalog {
    * signal's reason when it aborts
    */
   async bind(request: BindRequest): Promise<BoundQuery> {
-    const { sql, mapPosition } = bindParameters(request.sql, request.params);
-    const context: ErrorContext = {
-      position: (bytes) => mapPosition(characterOffset(sql, bytes)),
-      tables: request.tables.tables.keys(),
-    };
-    return this.#exclusive(request.signal, () => this.#bindText(sql, request, context));
+    const filled = bindParameters(request.sql, request.params);
+    const bound = await this.#exclusive(request.signal, () => this.#bindText(filled, request));
+    if (bound !== 'pivots') return bound;
+    const expanded = await expandPivots(filled.sql, request.evaluate);
+    const mapPosition = (position: number): number => filled.mapPosition(expanded.mapPosition(position));
+    const text = { sql: expanded.sql, mapPosition };
+    const result = await this.#exclusive(request.signal, () => this.#bindText(text, request));
+    return result === 'pivots' ? Promise.reject(otherStatement(text)) : result;
   }
 
   /** Runs a catalog query on tables that are as they were when it was last bound. */
@@ -55,9 +64,16 @@ export class ShadowCatalog {
     return this.#mirror.stream(bound.sql, signal);
   }
 
-  async #bindText(sql: string, request: BindRequest, context: ErrorContext): Promise<BoundQuery> {
+  /** `pivots`: the text must be bound again with its pivots expanded. */
+  async #bindText(text: BoundParameters, request: BindRequest): Promise<BoundQuery | 'pivots'> {
+    const { sql } = text;
+    const context: ErrorContext = {
+      position: (bytes) => text.mapPosition(characterOffset(sql, bytes)),
+      tables: request.tables.tables.keys(),
+    };
     await this.#refresh(request.tables);
-    const facts = await this.#parse(sql, context);
+    const facts = await this.#parse(text, context);
+    if (facts === 'pivots') return facts;
     const target = checkNames(facts, {
       tables: request.tables.tables,
       schema: request.schema,
@@ -120,10 +136,14 @@ export class ShadowCatalog {
     return { kind: 'catalog', columns, sql };
   }
 
-  async #parse(sql: string, context: ErrorContext): Promise<SqlFacts> {
-    const answer = (await this.#shadow.parse(sql)) as JsonObject;
+  async #parse(text: BoundParameters, context: ErrorContext): Promise<SqlFacts | 'pivots'> {
+    const answer = (await this.#shadow.parse(text.sql)) as JsonObject;
     const error = readJsonError(answer);
-    if (error?.type === 'Not implemented') throw otherStatement(sql);
+    if (error?.type === 'Not implemented') {
+      // PIVOT without IN is several statements to DuckDB's parser.
+      if (mentionsPivot(text.sql)) return 'pivots';
+      throw otherStatement(text);
+    }
     if (error !== undefined) throw toBindError(error, context);
     const [statement, ...rest] = answer.get('statements') as readonly Json[];
     if (statement === undefined)
@@ -168,10 +188,10 @@ function planError(answer: Json | undefined, context: ErrorContext): SkeinError 
   return error === undefined ? undefined : toBindError(error, context);
 }
 
-function otherStatement(sql: string): SkeinError {
+function otherStatement({ sql, mapPosition }: BoundParameters): SkeinError {
   const first = tokenize(sql).find((token) => token.kind !== 'comment');
   const what = first === undefined || isWord(first, 'WITH') ? 'such a statement' : first.text.toUpperCase();
   return new SkeinError(SqlState.featureNotSupported, `Skein reads tables; ${what} is not supported yet`, {
-    position: first?.start ?? 0,
+    position: mapPosition(first?.start ?? 0),
   });
 }
