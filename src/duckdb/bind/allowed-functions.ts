@@ -82,7 +82,7 @@ const macros = `
 /** Names that SQL spells like functions and DuckDB binds to something else, or by another name. */
 const syntax = `
   -> unnest unlist grouping grouping_id percentile_cont percentile_disc try if ifnull coalesce current_time
-  current_timestamp localtime localtimestamp columns
+  current_timestamp localtime localtimestamp columns get_type make_type replace_type
 `;
 
 const tableFunctions = `

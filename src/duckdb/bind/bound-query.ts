@@ -52,6 +52,8 @@ export interface BoundCatalogQuery {
   readonly kind: 'catalog';
   readonly columns: Schema;
   readonly sql: string;
+  /** Where it looks unqualified names up first; undefined: in `main`. */
+  readonly schema: string | undefined;
 }
 
 export type BoundQuery = BoundPlan | BoundWhole | BoundCatalogQuery;

@@ -3,7 +3,8 @@ import type { Clock } from '../../common/index.ts';
 import { formatType, quoteIdentifier } from '../../types/index.ts';
 import { DuckDbConnection, type StreamedResult } from '../duckdb-connection.ts';
 import { toSkeinDuckDbError } from '../duckdb-error.ts';
-import type { ShadowTables } from './bound-query.ts';
+import type { BoundCatalogQuery, ShadowTables } from './bound-query.ts';
+import { searchPath } from './session-settings.ts';
 import { splitTableName, TableSync } from './table-sync.ts';
 
 /** A DuckDB that holds every table, empty, so that SHOW, DESCRIBE and information_schema show tables of the user. */
@@ -64,12 +65,12 @@ export class CatalogMirror {
   }
 
   /** Runs a query on a connection of its own, which ends with the rows. */
-  async stream(sql: string, signal: AbortSignal): Promise<StreamedResult> {
+  async stream({ sql, schema }: BoundCatalogQuery, signal: AbortSignal): Promise<StreamedResult> {
     const connection = new DuckDbConnection(await this.#instance.connect(), this.#clock);
     try {
-      await connection.run('USE skein', signal);
-      const { schema, batches } = await connection.stream(sql, signal);
-      return { schema, batches: closeAtEnd(connection, batches) };
+      await connection.run(schema === undefined ? 'USE skein' : searchPath(schema), signal);
+      const result = await connection.stream(sql, signal);
+      return { schema: result.schema, batches: closeAtEnd(connection, result.batches) };
     } catch (error) {
       await connection[Symbol.asyncDispose]();
       throw error;

@@ -88,6 +88,11 @@ export class Fields {
     return this.#object.has(key) ? this.object(key) : undefined;
   }
 
+  /** True where no field that has not been read holds anything. */
+  isEmpty(): boolean {
+    return [...this.#unread].every((key) => isEmpty(this.#object.get(key)));
+  }
+
   /** Declares that these fields say nothing about the answer. */
   ignore(...keys: readonly string[]): this {
     for (const key of keys) this.#unread.delete(key);

@@ -34,7 +34,7 @@ export function readCall(fields: Fields, reader: ExpressionReader): Expr {
   const type = readType(fields.get('return_type'));
   const original = fields.list('original_arguments').length;
   const children = fields.list('children');
-  const data = fields.optionalObject('function_data');
+  const data = readData(fields);
   if (data !== undefined && lambdaFunctions.test(name))
     return readLambdaCall(name, children, data, type, reader);
   const args = reader.readAll(children);
@@ -47,6 +47,12 @@ export function readCall(fields: Fields, reader: ExpressionReader): Expr {
     type,
     volatile: volatileFunctions.has(name),
   };
+}
+
+/** The bind data, where it says anything. */
+function readData(fields: Fields): Fields | undefined {
+  const data = fields.optionalObject('function_data');
+  return data?.isEmpty() ? undefined : data;
 }
 
 function readCallData(

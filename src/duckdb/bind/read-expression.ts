@@ -171,7 +171,9 @@ export class ExpressionReader {
     const lowerOp = fields.boolean('lower_inclusive') ? '>=' : '>';
     const upperOp = fields.boolean('upper_inclusive') ? '<=' : '<';
     if ([...walkExpr(input)].some((expr) => expr.kind === 'call' && expr.volatile)) {
-      throw new UnreadablePlan('BETWEEN of a volatile expression');
+      if (lowerOp === '>' || upperOp === '<')
+        throw new UnreadablePlan('an open BETWEEN of a volatile expression');
+      return { kind: 'call', name: 'between', args: [input, lower, upper], type: boolean, volatile: false };
     }
     const args: Expr[] = [
       { kind: 'compare', op: lowerOp, left: input, right: lower, type: boolean },

@@ -1,5 +1,5 @@
 import { nearestName, SkeinError, SqlState } from '../../common/index.ts';
-import { quoteLiteral } from '../../types/index.ts';
+import { quoteIdentifier, quoteLiteral } from '../../types/index.ts';
 
 /** Settings of DuckDB's that a session may choose, by lower-case name. They change how a query binds or computes. */
 const settings: ReadonlyMap<string, string> = new Map(
@@ -34,14 +34,26 @@ export function settingName(name: string): string {
   throw new SkeinError(SqlState.undefinedObject, `there is no setting ${name}`, hint);
 }
 
-/** Statements that apply the settings, and those that take them back. */
-export function settingStatements(values: Readonly<Record<string, string>>): {
+export interface SettingStatements {
   readonly set: readonly string[];
+  /** Takes back what `set` does. */
   readonly reset: readonly string[];
-} {
+}
+
+/** Statements for a session's settings, and for the schema that it looks names up in first, if there is one. */
+export function settingStatements(
+  values: Readonly<Record<string, string>>,
+  schema: string | undefined,
+): SettingStatements {
   const entries = Object.entries(values).map(([name, value]) => [settingName(name), value] as const);
+  const path = schema === undefined ? [] : [searchPath(schema)];
   return {
-    set: entries.map(([name, value]) => `SET ${name} = ${quoteLiteral(value)}`),
-    reset: entries.map(([name]) => `RESET ${name}`),
+    set: [...path, ...entries.map(([name, value]) => `SET ${name} = ${quoteLiteral(value)}`)],
+    reset: [...path.map(() => 'USE skein'), ...entries.map(([name]) => `RESET ${name}`)],
   };
+}
+
+/** Makes `schema` the first that names are looked up in, before `main`. */
+export function searchPath(schema: string): string {
+  return `SET search_path = ${quoteLiteral(`skein.${quoteIdentifier(schema)},skein.main`)}`;
 }

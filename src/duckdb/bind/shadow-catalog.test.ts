@@ -38,8 +38,8 @@ function bind(sql: string, request: Partial<BindRequest> = {}): Promise<BoundQue
   });
 }
 
-async function rows(sql: string): Promise<SqlValue[][]> {
-  const bound = await bind(sql);
+async function rows(sql: string, request: Partial<BindRequest> = {}): Promise<SqlValue[][]> {
+  const bound = await bind(sql, request);
   if (bound.kind !== 'catalog') throw new Error(`${sql} is a ${bound.kind}`);
   const { batches } = await shadow.stream(bound, new AbortController().signal);
   const result: SqlValue[][] = [];
@@ -168,6 +168,10 @@ describe('errors', () => {
     await expect(bind('SELECT 1', { settings: { threads: '8' } })).rejects.toMatchObject({
       sqlState: '42704',
     });
+    await expect(bind('SELECT 1', { settings: { TimeZone: 'Nowhere' } })).rejects.toMatchObject({
+      sqlState: '22023',
+    });
+    expect(await bind('SELECT 1')).toMatchObject({ kind: 'plan' });
   });
 });
 
@@ -240,6 +244,7 @@ describe('catalog queries', () => {
       ['born', 'DATE'],
       ['tags', 'VARCHAR[]'],
     ]);
+    expect((await rows('DESCRIBE users', { schema: 'sales' })).map(([name]) => name)).toEqual(['seller']);
     expect(await rows("SELECT count(*) FROM duckdb_tables() WHERE sql LIKE '%skein_scan%'")).toEqual([[0n]]);
   });
 

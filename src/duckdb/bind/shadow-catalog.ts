@@ -7,7 +7,7 @@ import {
   mentionsPivot,
   tokenize,
 } from '../../sql/index.ts';
-import { quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
+import type { Schema } from '../../types/index.ts';
 import type { StreamedResult } from '../duckdb-connection.ts';
 import { toSkeinDuckDbError } from '../duckdb-error.ts';
 import { type ErrorContext, readJsonError, toBindError } from './bind-error.ts';
@@ -61,7 +61,7 @@ export class ShadowCatalog {
 
   /** Runs a catalog query on tables that are as they were when it was last bound. */
   stream(bound: BoundCatalogQuery, signal: AbortSignal): Promise<StreamedResult> {
-    return this.#mirror.stream(bound.sql, signal);
+    return this.#mirror.stream(bound, signal);
   }
 
   /** `pivots`: the text must be bound again with its pivots expanded. */
@@ -80,17 +80,10 @@ export class ShadowCatalog {
       knownFunctions: this.#shadow.functions,
       position: context.position,
     });
-    if (target.kind === 'catalog') return this.#bindCatalogQuery(sql, context);
-    const { set, reset } = settingStatements(request.settings);
-    const path = searchPath(request);
-    try {
-      await this.#shadow.run([...path, ...set]);
-      return await this.#bindTables(sql, facts, target.tables, request, context);
-    } catch (error) {
-      throw toSkeinDuckDbError(error);
-    } finally {
-      await this.#shadow.run([...(path.length > 0 ? ['USE skein'] : []), ...reset]);
-    }
+    const schema = ownSchema(request);
+    await this.#shadow.configure(settingStatements(request.settings, schema));
+    if (target.kind === 'catalog') return this.#bindCatalogQuery(sql, schema, context);
+    return this.#bindTables(sql, facts, target.tables, request, context);
   }
 
   async #bindTables(
@@ -128,12 +121,16 @@ export class ShadowCatalog {
     return { kind: 'plan', columns: named, plan, sql, tables, ordered };
   }
 
-  async #bindCatalogQuery(sql: string, context: ErrorContext): Promise<BoundQuery> {
+  async #bindCatalogQuery(
+    sql: string,
+    schema: string | undefined,
+    context: ErrorContext,
+  ): Promise<BoundQuery> {
     const columns = await this.#shadow.columns(sql);
     if (columns instanceof Error) {
       throw planError(tryParseJson(await this.#shadow.plan(sql)), context) ?? toSkeinDuckDbError(columns);
     }
-    return { kind: 'catalog', columns, sql };
+    return { kind: 'catalog', columns, sql, schema };
   }
 
   async #parse(text: BoundParameters, context: ErrorContext): Promise<SqlFacts | 'pivots'> {
@@ -177,10 +174,9 @@ export class ShadowCatalog {
 }
 
 /** A schema without tables adds no names. */
-function searchPath({ schema, tables }: BindRequest): readonly string[] {
-  const exists = [...tables.tables.keys()].some((name) => name.startsWith(`${schema}.`));
-  if (schema === 'main' || !exists) return [];
-  return [`SET search_path = ${quoteLiteral(`skein.${quoteIdentifier(schema)},skein.main`)}`];
+function ownSchema({ schema, tables }: BindRequest): string | undefined {
+  if (schema === 'main') return undefined;
+  return [...tables.tables.keys()].some((name) => name.startsWith(`${schema}.`)) ? schema : undefined;
 }
 
 function planError(answer: Json | undefined, context: ErrorContext): SkeinError | undefined {

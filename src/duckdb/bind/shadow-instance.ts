@@ -5,11 +5,13 @@ import {
   type DuckDBType,
   VARCHAR,
 } from '@duckdb/node-api';
+import { SkeinError, SqlState } from '../../common/index.ts';
 import { formatType, quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
 import { parseDuckDbError, toSkeinDuckDbError } from '../duckdb-error.ts';
 import { fromDuckDbType } from '../duckdb-type.ts';
 import type { ShadowTables } from './bound-query.ts';
 import { type Json, parseJson } from './parse-json.ts';
+import type { SettingStatements } from './session-settings.ts';
 import { splitTableName, TableSync } from './table-sync.ts';
 
 /**
@@ -48,6 +50,11 @@ export class ShadowInstance {
   readonly #connection: DuckDBConnection;
   readonly #tables = new Map<string, ShadowTable>();
   readonly #sync: TableSync;
+  /** What the connection is set to; undefined where that went wrong half-way. */
+  #configured: { readonly set: string | undefined; readonly reset: readonly string[] } = {
+    set: '',
+    reset: [],
+  };
   /** Every function that DuckDB has, in lower case. */
   readonly functions: ReadonlySet<string>;
 
@@ -114,8 +121,24 @@ export class ShadowInstance {
     await this.#sync.update(tables);
   }
 
-  async run(statements: readonly string[]): Promise<void> {
-    for (const sql of statements) await this.#connection.run(sql);
+  /**
+   * Makes a session's settings those of the statements to come, and takes the last session's back.
+   * @throws SkeinError 22023 on a value that a setting cannot have
+   */
+  async configure({ set, reset }: SettingStatements): Promise<void> {
+    const wanted = set.join(';');
+    if (wanted === this.#configured.set) return;
+    for (const sql of this.#configured.reset) await this.#connection.run(sql);
+    this.#configured = { set: undefined, reset };
+    try {
+      for (const sql of set) await this.#connection.run(sql);
+    } catch (error) {
+      const message = parseDuckDbError(error)?.message ?? String(error);
+      throw new SkeinError(SqlState.invalidParameterValue, message.split('\n')[0] ?? message, {
+        cause: error,
+      });
+    }
+    this.#configured = { set: wanted, reset };
   }
 
   /** The answer of `json_serialize_sql`: `{ error, statements }`. */
