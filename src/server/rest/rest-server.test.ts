@@ -416,7 +416,8 @@ describe('other routes', () => {
     const dot = await app.inject('/query/q_0/tree?format=dot');
     expect(dot.headers['content-type']).toBe('text/vnd.graphviz; charset=utf-8');
     expect(dot.body).toMatch(/^digraph "q_0" \{/);
-    const canceled = await app.inject({ method: 'DELETE', url: '/query/q_0' });
+    const headers = { 'content-type': 'application/json' };
+    const canceled = await app.inject({ method: 'DELETE', url: '/query/q_0', headers });
     expect(canceled.json()).toEqual({ queryId: 'q_0', state: 'canceled' });
     expect(await (await running).text()).toMatch(/\n{"error":{"sqlState":"57014".*}\n$/);
 

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { SkeinError, SqlState } from '../../common/index.ts';
 import type { QueryService } from '../../coordinator/index.ts';
 import { addClusterRoutes } from './cluster-routes.ts';
@@ -93,7 +93,9 @@ function readRequests(app: FastifyInstance): void {
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async (_request: unknown, body: Buffer) => parseBody(body),
+    // Some clients name a content type for the body that a GET or DELETE does not have.
+    async (request: FastifyRequest, body: Buffer) =>
+      body.length === 0 && request.method !== 'POST' ? undefined : parseBody(body),
   );
   const shared = {
     allErrors: false,
