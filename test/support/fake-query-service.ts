@@ -204,7 +204,7 @@ function info(query: FakeQuery): QueryInfo {
   };
 }
 
-export function fakeWorker(id: string): ClusterInfo['workers'][number] {
+function fakeWorker(id: string): ClusterInfo['workers'][number] {
   return {
     id,
     url: '',

@@ -1,0 +1,113 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { SkeinError, SqlState, systemClock, systemRandom } from '../common/index.ts';
+import type { MembershipLimits } from '../coordinator/index.ts';
+import { coordinatorHttpHandler } from '../rpc/index.ts';
+import { createRestServer } from '../server/rest/index.ts';
+import { startWorkerServer, type WorkerLog, type WorkerServer } from '../worker/index.ts';
+import { openAll } from './closers.ts';
+import { startCore } from './coordinator-core.ts';
+import type { Engine, EngineOptions } from './engine.ts';
+import { addInProcessWorkers, newWorkerId } from './in-process-workers.ts';
+import { shareResources, spoolFolder } from './resources.ts';
+import { version } from './version.ts';
+
+export interface CoordinatorOptions extends EngineOptions {
+  /** Workers in this process; default 0: others join over the network. */
+  readonly workers?: number | undefined;
+  /** Address to listen on; default 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Shared secret of coordinator, workers and clients. */
+  readonly token?: string | undefined;
+  readonly membershipLimits?: Partial<MembershipLimits> | undefined;
+  readonly logger?: FastifyBaseLogger | undefined;
+}
+
+export interface CoordinatorServer extends Engine {
+  /** http://HOST:PORT */
+  readonly url: string;
+}
+
+/** Paths of the calls of workers, which share the port with REST. */
+const workerCalls = '/skein.v1.CoordinatorService/';
+
+/** Serves REST, and takes workers in, on one port. @throws SkeinError 57P03 where it cannot listen */
+export async function startCoordinator(options: CoordinatorOptions): Promise<CoordinatorServer> {
+  const { workers = 0, host = '127.0.0.1', port, token, logger } = options;
+  const shares = shareResources(workers, options);
+  const spoolDir = await spoolFolder(options.spoolDir);
+  return await openAll(async (closers) => {
+    const { limits, membershipLimits } = options;
+    const core = await startCore({
+      data: options.data,
+      share: shares.coordinator,
+      spoolDir,
+      token,
+      limits,
+      membershipLimits,
+    });
+    closers.add(() => core.close());
+    const inProcess = { count: workers, share: shares.worker, spoolDir, token, faults: options.faults };
+    await addInProcessWorkers(core, inProcess, closers);
+    const calls = coordinatorHttpHandler(core.members, token);
+    const app = await createRestServer({
+      queryService: core.queryService,
+      version,
+      ...(token === undefined ? {} : { token }),
+      ...(logger === undefined ? {} : { logger }),
+      intercept: (request, response) => {
+        if (request.url?.startsWith(workerCalls) !== true) return false;
+        calls(request, response);
+        return true;
+      },
+    });
+    closers.add(() => app.close());
+    // First of all: clients learn what becomes of their queries while they can still be told.
+    closers.add(() => core.queryService.close());
+    const url = await app.listen({ host, port }).catch((cause: unknown) => {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      throw new SkeinError(SqlState.cannotConnectNow, `cannot listen on ${host}:${port}: ${problem}`, {
+        cause,
+      });
+    });
+    return { url, queryService: core.queryService, close: () => closers.close() };
+  });
+}
+
+export interface WorkerProcessOptions {
+  /** http://HOST:PORT of the coordinator. */
+  readonly coordinator: string;
+  /** Address to listen on; default 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** 0: any free one; default 0. */
+  readonly port?: number | undefined;
+  /** Default: the cores. */
+  readonly threads?: number | undefined;
+  /** Default: most of the machine's. */
+  readonly memoryBytes?: number | undefined;
+  /** As the engine's. */
+  readonly spoolDir?: string | undefined;
+  readonly token?: string | undefined;
+  /** How long leaving waits for running tasks. */
+  readonly drainMs?: number | undefined;
+  readonly log?: WorkerLog | undefined;
+}
+
+/** Serves tasks of a coordinator on another port or host, and registers with it for as long as it runs. */
+export async function startWorker(options: WorkerProcessOptions): Promise<WorkerServer> {
+  const { worker: share } = shareResources(1, options);
+  return await startWorkerServer({
+    workerId: newWorkerId('worker'),
+    coordinatorUrl: options.coordinator,
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 0,
+    ...share,
+    spoolDir: await spoolFolder(options.spoolDir),
+    token: options.token,
+    clock: systemClock,
+    random: systemRandom,
+    ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
+    ...(options.log === undefined ? {} : { log: options.log }),
+  });
+}
