@@ -32,7 +32,7 @@ const ownerlessMs = 10 * 60_000;
 
 /**
  * Scratch files of one process: `<dir>/<pid>-<token>/` with
- * `out/<query>/<stage>/<task>/<attempt>/` (task outputs), `in/` (fetched inputs) and `spill/` (DuckDB's own).
+ * `out/<query>/<stage>.<task>.<attempt>/` (task outputs), `in/` (fetched inputs) and `spill/` (DuckDB's own).
  * Nothing here outlives the process: folders of dead processes are removed when another one opens the same `dir`.
  */
 export class Spool {
@@ -96,8 +96,12 @@ export class Spool {
     this.#refuseDropped(id.queryId);
     const dir = this.#attemptDir(id);
     try {
-      await mkdir(path.dirname(dir), { recursive: true });
-      await mkdir(dir);
+      // Almost always the query's folder is there.
+      await mkdir(dir).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        await mkdir(path.dirname(dir), { recursive: true });
+        await mkdir(dir);
+      });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
         throw new SkeinError(SqlState.internalError, `attempt ${formatAttempt(id)} was started before`);
@@ -181,7 +185,7 @@ export class Spool {
     if (!isSafeId(id.queryId) || !numbers.every((part) => Number.isSafeInteger(part) && part >= 0)) {
       throw new SkeinError(SqlState.internalError, `malformed attempt id: ${formatAttempt(id)}`);
     }
-    return path.join(this.root, 'out', id.queryId, ...numbers.map(String));
+    return path.join(this.root, 'out', id.queryId, numbers.join('.'));
   }
 }
 
