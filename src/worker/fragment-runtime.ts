@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { type AttemptId, type Clock, queryId, type SkeinError, stageId } from '../common/index.ts';
+import { type AttemptId, type Clock, queryId, SkeinError, SqlState, stageId } from '../common/index.ts';
 import type { DuckDb, StreamedResult } from '../duckdb/index.ts';
 import { describePartitions, type ExchangeReader, type Holder, scratchError } from '../exchange/index.ts';
 import {
@@ -17,7 +17,7 @@ import { QueryTasks } from './query-tasks.ts';
 import { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
-import { collectFiles, copyStatement } from './task-output.ts';
+import { copyStatement, listFiles } from './task-output.ts';
 
 export interface FragmentRuntimeOptions {
   readonly duckdb: DuckDb;
@@ -145,14 +145,14 @@ export class FragmentRuntime {
   ): Promise<{ readonly response: RunTaskResponse; readonly inlined: boolean }> {
     const { spool, self, clock } = this.#options;
     const { rowsChanged } = await task.connection.run(copyStatement(request, dir), signal);
-    const written = await collectFiles(request, dir, rowsChanged);
-    const { partitions, inlined } = await describePartitions(attempt, written, self);
+    const written = await listFiles(request, dir);
+    const { partitions, inlined, rows, bytes } = await describePartitions(attempt, written, self);
+    if (rows !== rowsChanged) throw miscounted(rowsChanged, rows);
     await task.recheckInputs();
     if (signal.aborted) throw abortReason(signal);
     const files = partitions.flatMap((partition) => partition.files);
-    if (!inlined) spool.commitAttempt(attempt, new Map(files.map((file) => [file.name, Number(file.bytes)])));
-    const bytes = files.reduce((sum, file) => sum + Number(file.bytes), 0);
-    const stats = toStats(task.inputs, clock.monotonic() - task.startedMs, { rows: rowsChanged, bytes });
+    if (!inlined) spool.commitAttempt(attempt, files);
+    const stats = toStats(task.inputs, clock.monotonic() - task.startedMs, { rows, bytes });
     return { response: create(RunTaskResponseSchema, { partitions, stats }), inlined };
   }
 
@@ -189,6 +189,11 @@ export class FragmentRuntime {
     const skein = scratchError(error, spool.root);
     return (await findUnreadableFile(duckdb, request, skein, signal)) ?? skein;
   }
+}
+
+function miscounted(written: number, found: number): SkeinError {
+  const message = `a task wrote ${written} rows, but its files hold ${found}`;
+  return new SkeinError(SqlState.internalError, message, { retry: 'task' });
 }
 
 function attemptOf({ attempt }: RunTaskRequest): AttemptId {
