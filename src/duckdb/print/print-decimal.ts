@@ -70,7 +70,7 @@ function spellings(expr: Expr, print: (expr: Expr) => Fragment): Operand[] {
 }
 
 /** The type that DuckDB gives a number as it stands. */
-function shortType(text: string): SqlType | undefined {
+export function shortType(text: string): SqlType | undefined {
   const [whole = '', fraction] = text.replace('-', '').split('.');
   if (fraction !== undefined)
     return { kind: 'decimal', width: whole.length + fraction.length, scale: fraction.length };

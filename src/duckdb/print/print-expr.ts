@@ -1,7 +1,7 @@
 import { assert, SkeinError, SqlState } from '../../common/index.ts';
 import type { Expr, SortKey } from '../../plan/index.ts';
-import { formatType, type SqlType } from '../../types/index.ts';
-import { printDecimalArithmetic } from './print-decimal.ts';
+import { formatType, type SqlType, sameType, scalar } from '../../types/index.ts';
+import { printDecimalArithmetic, shortType } from './print-decimal.ts';
 import { castable, printLiteral, printStruct } from './print-literal.ts';
 import { type Fragment, identifier, isKeyword, loose, operand, tight } from './sql-text.ts';
 
@@ -28,7 +28,15 @@ export function printExpr(expr: Expr, column: ColumnText): Fragment {
         return printDecimalArithmetic(name, [left, right], type, print);
       if (/^(array|list)_slice$/.test(name) && args.slice(1).some(isEmptyList))
         return printSlice(args, print);
-      return printCall(name, args.map(print), type);
+      const isPlain = (arg: Expr): boolean =>
+        plainNumbers.has(name) ||
+        (arithmetic.has(name) &&
+          args.some((other) => other.kind !== 'literal' && sameType(other.type, arg.type)));
+      return printCall(
+        name,
+        args.map((arg) => (isPlain(arg) ? plainInteger(arg) : undefined) ?? print(arg)),
+        type,
+      );
     }
     case 'struct':
       return tight(
@@ -39,8 +47,12 @@ export function printExpr(expr: Expr, column: ColumnText): Fragment {
       );
     case 'cast':
       return printCast(print(expr.input), expr.input.type, expr.type, expr.try);
-    case 'compare':
-      return loose(`${operate(expr.left)} ${expr.op} ${operate(expr.right)}`);
+    case 'compare': {
+      const [left, right] = [expr.left, expr.right].map((side, index, sides) =>
+        compared(side, [sides[1 - index]], print),
+      );
+      return loose(`${left} ${expr.op} ${right}`);
+    }
     case 'and':
     case 'or':
       if (expr.args.length === 1 && expr.args[0] !== undefined) return print(expr.args[0]);
@@ -52,7 +64,7 @@ export function printExpr(expr: Expr, column: ColumnText): Fragment {
     case 'isNotNull':
       return loose(`${operate(expr.input)} IS NOT NULL`);
     case 'in': {
-      const list = expr.list.map((item) => print(item).sql).join(', ');
+      const list = expr.list.map((item) => compared(item, [expr.input], print)).join(', ');
       return loose(`${operate(expr.input)} ${expr.negated ? 'NOT IN' : 'IN'} (${list})`);
     }
     case 'case': {
@@ -60,6 +72,49 @@ export function printExpr(expr: Expr, column: ColumnText): Fragment {
       return tight(`CASE ${whens.join(' ')} ELSE ${print(expr.otherwise).sql} END`);
     }
   }
+}
+
+/** Operators that come to the same type with a bare integer as with one of their other operand's type. */
+const arithmetic: ReadonlySet<string> = new Set(['+', '-', '*', '//', '%']);
+
+/** Functions of one signature, whose integers can be nothing but what they are. */
+const plainNumbers: ReadonlySet<string> = new Set([
+  'substring',
+  'substr',
+  'left',
+  'right',
+  'lpad',
+  'rpad',
+  'repeat',
+  'split_part',
+  'array_extract',
+  'list_extract',
+  'range',
+  'generate_series',
+]);
+
+/** An INTEGER or a BIGINT as it stands. */
+function plainInteger(expr: Expr): Fragment | undefined {
+  if (expr.kind !== 'literal' || expr.type.kind !== 'scalar' || typeof expr.value !== 'string')
+    return undefined;
+  if (expr.type.name !== 'INTEGER' && expr.type.name !== 'BIGINT') return undefined;
+  if (Math.abs(Number(expr.value)) >= 2 ** 31) return undefined;
+  return printLiteral(expr.value, { kind: 'scalar', name: 'INTEGER' });
+}
+
+/** A side of a comparison: a number beside something of its own type needs no cast to be compared as that type. */
+function compared(
+  expr: Expr,
+  others: readonly (Expr | undefined)[],
+  print: (expr: Expr) => Fragment,
+): string {
+  const isSure = others.every(
+    (other) => other !== undefined && other.kind !== 'literal' && sameType(other.type, expr.type),
+  );
+  if (!isSure || expr.kind !== 'literal' || typeof expr.value !== 'string') return operand(print(expr));
+  const short =
+    expr.type.kind === 'decimal' ? shortType(expr.value) : plainInteger(expr) && scalar('INTEGER');
+  return operand(short === undefined ? print(expr) : printLiteral(expr.value, short));
 }
 
 /** A bound plan has an empty list in the place of a bound that was left out, and a call has no word for that. */
@@ -109,8 +164,8 @@ function printCall(name: string, args: readonly Fragment[], type: SqlType): Frag
   return tight(`${functionName(name)}(${texts.join(', ')})`);
 }
 
-/** Functions that only the parser knows must stand unquoted. */
-const parsedFunctions = new Set(['coalesce', 'try']);
+/** Keywords that the parser takes for a function of theirs; some only so. */
+const parsedFunctions = new Set(['coalesce', 'try', 'substring', 'left', 'right', 'trim', 'map', 'row']);
 
 export function functionName(name: string): string {
   if (parsedFunctions.has(name)) return name;

@@ -20,7 +20,16 @@ import {
   renderSelect,
   type SelectBlock,
 } from './select-block.ts';
-import { indent, lineBreak, loose, operand, parenthesize, stringLiteral, tight } from './sql-text.ts';
+import {
+  type Fragment,
+  indent,
+  lineBreak,
+  loose,
+  operand,
+  parenthesize,
+  stringLiteral,
+  tight,
+} from './sql-text.ts';
 
 interface Sides {
   readonly left: Set<number>;
@@ -228,71 +237,85 @@ function printMark(printer: PlanPrinter, node: JoinNode, needed: Needed): Select
 function printMarkCell(printer: PlanPrinter, node: JoinNode, left: SelectBlock, rightNeeded: Needed): Cell {
   const safe = node.conditions.filter(({ op }) => nullSafe.has(op));
   const [compared, ...more] = node.conditions.filter(({ op }) => !nullSafe.has(op));
-  const cell = (sql: string, isLoose: boolean): Cell => ({
-    ...(isLoose ? loose(sql) : tight(sql)),
-    form: 'subquery',
-    volatile: false,
-  });
-  const probe = (
-    conditions: readonly JoinCondition[],
-    extra: (right: SelectBlock) => readonly string[],
-  ): SelectBlock => {
-    const right = correlated(printer, node, rightNeeded);
-    const where = [...conditions.map((condition) => printCondition(condition, left, right)), ...extra(right)];
-    return { ...right, cells: [], where: [...right.where, ...where] };
-  };
-  if (node.residual === undefined && compared === undefined)
-    return cell(`EXISTS ${parenthesize(renderSelect(probe(safe, () => [])).sql)}`, false);
-  if (node.residual === undefined && compared !== undefined && more.every(({ op }) => op === compared.op)) {
-    const right = correlated(printer, node, rightNeeded);
-    const where = [...right.where, ...safe.map((condition) => printCondition(condition, left, right))];
-    const pairs = [compared, ...more];
-    const values = pairs.map(
-      (pair): Cell => ({ ...inline(right, pair.right), form: 'computed', volatile: false }),
-    );
-    const names = values.map((_, index) => `value${index + 1}`);
-    const select = renderSelect({ ...right, where, cells: values, names }).sql;
-    const operator = compared.op === '=' ? 'IN' : `${compared.op} ANY`;
-    const lefts = pairs.map((pair) => inline(left, pair.left));
-    const [only, ...others] = lefts;
-    const value =
-      only !== undefined && others.length === 0
-        ? operand(only)
-        : `(${lefts.map(({ sql }) => sql).join(', ')})`;
-    return cell(`${value} ${operator} ${parenthesize(select)}`, true);
+  const isRow = compared !== undefined && more.every(({ op }) => op === compared.op);
+  if (node.residual === undefined && isRow) {
+    const isCorrelated = safe.length > 0;
+    const right = subqueryRelation(printer, node, rightNeeded, isCorrelated)();
+    return printMembership([compared, ...more], left, {
+      ...right,
+      where: [...right.where, ...safe.map((condition) => printCondition(condition, left, right))],
+    });
   }
+  const isCorrelated = node.residual !== undefined || node.conditions.length > 0;
+  const relation = subqueryRelation(printer, node, rightNeeded, isCorrelated);
+  const exists = (extra: (right: SelectBlock) => readonly string[]): string => {
+    const right = relation();
+    const where = safe.map((condition) => printCondition(condition, left, right));
+    const probe = { ...right, cells: [], where: [...right.where, ...where, ...extra(right)] };
+    return `EXISTS ${parenthesize(renderSelect(probe).sql)}`;
+  };
+  if (node.residual === undefined && compared === undefined) return subqueryCell(tight(exists(() => [])));
   // True where a row matches, NULL where none does and one might.
   const all = (right: SelectBlock): string[] => {
     const joined = blockOf(undefined, joinCells(node, [left, right]), []);
-    const comparisons = [compared, ...more].flatMap((condition) =>
-      condition === undefined ? [] : [printCondition(condition, left, right)],
+    const comparisons = node.conditions.flatMap((condition) =>
+      nullSafe.has(condition.op) ? [] : [printCondition(condition, left, right)],
     );
     return node.residual === undefined
       ? comparisons
       : [...comparisons, operand(inline(joined, node.residual))];
   };
-  const matches = renderSelect(probe(safe, all)).sql;
-  const unknown = renderSelect(
-    probe(safe, (right) => [
-      `(${all(right)
-        .map((text) => `(${text})`)
-        .join(' AND ')}) IS NULL`,
-    ]),
-  ).sql;
-  return cell(
-    `CASE WHEN EXISTS ${parenthesize(matches)} THEN true WHEN EXISTS ${parenthesize(unknown)} THEN CAST(NULL AS BOOLEAN) ELSE false END`,
-    false,
+  const unknown = (right: SelectBlock): string[] => [
+    `(${all(right)
+      .map((text) => `(${text})`)
+      .join(' AND ')}) IS NULL`,
+  ];
+  return subqueryCell(
+    tight(
+      `CASE WHEN ${exists(all)} THEN true WHEN ${exists(unknown)} THEN CAST(NULL AS BOOLEAN) ELSE false END`,
+    ),
   );
 }
 
-/** The right side of a subquery that looks at the left row: FROM and WHERE, which takes the conditions. */
-function correlated(printer: PlanPrinter, node: JoinNode, needed: Needed): SelectBlock {
+/** `x IN (SELECT y FROM ...)`, `(x1, x2) IN (SELECT y1, y2 FROM ...)`, `x < ANY (SELECT y FROM ...)` */
+function printMembership(pairs: readonly JoinCondition[], left: SelectBlock, right: SelectBlock): Cell {
+  const values = pairs.map(
+    (pair): Cell => ({ ...inline(right, pair.right), form: 'computed', volatile: false }),
+  );
+  const names = values.map((_, index) => (values.length === 1 ? 'value' : `value${index + 1}`));
+  const select = renderSelect({ ...right, cells: values, names }).sql;
+  const lefts = pairs.map((pair) => inline(left, pair.left));
+  const [only, ...others] = lefts;
+  const isSingle = only !== undefined && others.length === 0;
+  const value = isSingle ? operand(only) : `(${lefts.map(({ sql }) => sql).join(', ')})`;
+  const op = pairs[0]?.op ?? '=';
+  return subqueryCell(loose(`${value} ${op === '=' ? 'IN' : `${op} ANY`} ${parenthesize(select)}`));
+}
+
+function subqueryCell(fragment: Fragment): Cell {
+  return { ...fragment, form: 'subquery', volatile: false };
+}
+
+/**
+ * The right side as a relation of a subquery: FROM and WHERE, which takes the conditions. One that looks at the left
+ * row reads a CTE, printed before all: DuckDB does not decorrelate every kind of join, and makes a plain hash join of
+ * the rest.
+ */
+function subqueryRelation(
+  printer: PlanPrinter,
+  node: JoinNode,
+  needed: Needed,
+  isCorrelated: boolean,
+): () => SelectBlock {
   const block = printer.print(node.right, needed);
+  const isTable = block.from?.isTable === true && block.where.length === 0;
+  if (isCorrelated && !(isTable && isPlain(block))) return printer.materialize(block, needed, 'matched');
   const isOpen =
     block.from !== undefined &&
     isPlain(block) &&
     [...needed].every((index) => ['column', 'constant'].includes(cellAt(block, index).form));
-  return isOpen ? block : printer.wrap(block, needed);
+  const open = isOpen ? block : printer.wrap(block, needed);
+  return () => open;
 }
 
 /** The left side of a subquery that looks at its rows: its columns can be named in it. */
@@ -321,10 +344,10 @@ function printSingle(printer: PlanPrinter, node: JoinNode, needed: Needed): Sele
   const width = node.left.schema.length;
   const sides = neededSides(node, needed);
   const left = openLeft(printer, node, sides.left, needed);
+  const isCorrelated = node.residual !== undefined || node.conditions.length > 0;
   const wanted = node.right.schema.flatMap((_, index) => (needed.has(width + index) ? [index] : []));
-  const right = correlated(printer, node, sides.right);
-  const joined = joinCells(node, [left, right]);
-  const where = [...right.where, ...printConditions(node, left, right, joined)];
+  const right = subqueryRelation(printer, node, sides.right, isCorrelated)();
+  const where = [...right.where, ...printConditions(node, left, right, joinCells(node, [left, right]))];
   const names = wanted.map((_, position) => `f${position}`);
   const values = wanted.map((index) => cellAt(right, index).sql);
   const [only] = values;

@@ -42,6 +42,7 @@ import {
   blockOf,
   type Cell,
   columnCell,
+  type FromClause,
   isPlain,
   type OrderKey,
   renderSelect,
@@ -90,6 +91,7 @@ export class PlanPrinter {
   ctes: CteText[] = [];
   private readonly leafName: LeafName;
   private readonly usedNames = new Set<string>();
+  private readonly readCtes = new Set<string>();
   private readonly cteById = new Map<number, Cte>();
 
   constructor(plan: PlanNode, leafName: LeafName) {
@@ -168,6 +170,27 @@ export class PlanPrinter {
     return blockOf(from, cells, block.names);
   }
 
+  /** The block as a CTE of its own, with the needed columns; each call gives it anew to a FROM clause. */
+  materialize(block: SelectBlock, needed: Needed, base: string): () => SelectBlock {
+    const { sql, names } = renderSelect({ ...block, cells: outputCells(block, needed) });
+    const name = this.newName(base);
+    this.ctes.push({ sql: `${identifier(name)} AS MATERIALIZED ${parenthesize(sql)}`, isRecursive: false });
+    return () => {
+      const { from, alias } = this.readCte(name);
+      const cells = names.map((column, index) => (needed.has(index) ? columnCell(alias, column) : undefined));
+      return blockOf(from, cells, block.names);
+    };
+  }
+
+  /** The first reading goes by the CTE's own name. */
+  private readCte(name: string): { from: FromClause; alias: string } {
+    const isFirst = !this.readCtes.has(name);
+    this.readCtes.add(name);
+    const alias = isFirst ? name : this.newName(name);
+    const sql = isFirst ? identifier(name) : `${identifier(name)} AS ${identifier(alias)}`;
+    return { from: { sql, isJoin: false, isTable: true }, alias };
+  }
+
   /** `WITH a AS MATERIALIZED (...) SELECT ...` */
   withCtes(ctes: readonly CteText[], select: string): string {
     if (ctes.length === 0) return select;
@@ -184,7 +207,7 @@ export class PlanPrinter {
       node.kind === 'scan'
         ? node.schema.map((column) => column.name)
         : node.schema.map((_, index) => `c${index}`);
-    const from = { sql: `${relationName(relation)}${alias}`, isJoin: false };
+    const from = { sql: `${relationName(relation)}${alias}`, isJoin: false, isTable: true };
     return blockOf(
       from,
       columns.map((column) => columnCell(name, column)),
@@ -384,18 +407,12 @@ export class PlanPrinter {
     const bounds = [node.count, node.offset].filter((bound) => bound !== undefined);
     const keys = node.keys.map((key) => key.expr);
     const wanted = union(needed, [...keys, ...bounds]);
-    const inner = this.print(node.input, wanted);
-    const { sql, names } = renderSelect({
-      ...inner,
-      cells: inner.cells.map((cell, index) => (wanted.has(index) ? cell : undefined)),
-    });
-    const cte = this.newName('limited');
-    this.ctes.push({ sql: `${identifier(cte)} AS MATERIALIZED ${parenthesize(sql)}`, isRecursive: false });
-    const cells = names.map((column, index) => (wanted.has(index) ? columnCell(cte, column) : undefined));
-    const rows = blockOf({ sql: identifier(cte), isJoin: false }, cells, namesOf(node.schema));
+    const relation = this.materialize(this.print(node.input, wanted), wanted, 'limited');
+    const rows = relation();
+    const first = relation();
     const limit = limitClause(
       node,
-      (bound) => `(SELECT ${inline(rows, bound).sql} FROM ${identifier(cte)} LIMIT 1)`,
+      (bound) => `(SELECT ${inline(first, bound).sql} FROM ${first.from?.sql} LIMIT 1)`,
     );
     return { ...rows, orderBy: orderKeys(rows, node), limit };
   }
@@ -517,8 +534,7 @@ export class PlanPrinter {
     const cte = this.cteById.get(node.cteId);
     assert(cte !== undefined, `the CTE ${node.cteId} encloses its references`);
     for (const index of needed) cte.needed.add(index);
-    const alias = this.newName(cte.name);
-    const from = { sql: `${identifier(cte.name)} AS ${identifier(alias)}`, isJoin: false };
+    const { from, alias } = this.readCte(cte.name);
     const cells = cte.columns.map((column, index) =>
       needed.has(index) ? columnCell(alias, column) : undefined,
     );
@@ -541,8 +557,7 @@ export class PlanPrinter {
     const list = columns.map(identifier).join(', ');
     const body = `${parenthesize(anchor)}${lineBreak}${operator}${lineBreak}${parenthesize(stepText)}`;
     this.ctes.push({ sql: `${identifier(name)}(${list}) AS ${parenthesize(body)}`, isRecursive: true });
-    const alias = this.newName(name);
-    const from = { sql: `${identifier(name)} AS ${identifier(alias)}`, isJoin: false };
+    const { from, alias } = this.readCte(name);
     return blockOf(
       from,
       columns.map((column) => columnCell(alias, column)),

@@ -19,6 +19,8 @@ export interface FromClause {
   readonly sql: string;
   /** A join needs parentheses to be an operand of another one. */
   readonly isJoin: boolean;
+  /** A relation by its name: to read it again costs nothing but the reading. */
+  readonly isTable?: boolean;
 }
 
 export interface OrderKey {
@@ -94,7 +96,7 @@ export interface Rendered {
 /** Prints the block with one column for each cell that is there; without any, one dummy column. */
 export function renderSelect(block: SelectBlock, chosenNames?: readonly string[]): Rendered {
   const present = block.cells.flatMap((cell, index) => (cell === undefined ? [] : [{ cell, index }]));
-  const unique = uniqueNames(present.map(({ index }) => block.names[index] ?? ''));
+  const unique = uniqueNames(present.map(({ cell, index }) => nameOf(cell, block.names[index] ?? '')));
   const names = block.names.map((name) => name);
   const items = present.map(({ cell, index }, position) => {
     const name = chosenNames?.[index] ?? unique[position] ?? '';
@@ -122,6 +124,17 @@ export function renderSelect(block: SelectBlock, chosenNames?: readonly string[]
   }
   if (block.limit !== undefined) lines.push(block.limit);
   return { sql: lines.join(lineBreak), names };
+}
+
+/** A column keeps its name; a computed one has at best its text for a name, of which a word or two are left. */
+function nameOf(cell: Cell, name: string): string {
+  if (cell.form === 'column' || /^\w+$/.test(name)) return name;
+  return (
+    name
+      .replace(/\W+/g, '_')
+      .replace(/^_+|_+$/g, '')
+      .slice(0, 30) || 'value'
+  );
 }
 
 /** Without an aggregate in sight, only HAVING makes one row of all. */
