@@ -18,7 +18,8 @@ const layers = {
   server: ['coordinator'],
   client: ['types', 'coordinator'],
   main: ['server', 'coordinator', 'worker', 'client'],
-  cli: ['main'],
+  config: ['types'],
+  cli: ['main', 'config'],
 };
 
 function closure(layer, seen = new Set()) {

@@ -82,6 +82,8 @@ export interface WorkerProcessOptions {
   readonly host?: string | undefined;
   /** 0: any free one; default 0. */
   readonly port?: number | undefined;
+  /** Name or address by which others reach this worker; default: found out. */
+  readonly advertiseHost?: string | undefined;
   /** Default: the cores. */
   readonly threads?: number | undefined;
   /** Default: most of the machine's. */
@@ -107,6 +109,7 @@ export async function startWorker(options: WorkerProcessOptions): Promise<Worker
     token: options.token,
     clock: systemClock,
     random: systemRandom,
+    ...(options.advertiseHost === undefined ? {} : { advertiseHost: options.advertiseHost }),
     ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
     ...(options.log === undefined ? {} : { log: options.log }),
   });

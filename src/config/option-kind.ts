@@ -7,6 +7,8 @@ import type { SqlValue } from '../types/index.ts';
 export interface OptionKind<T> {
   /** For people: `whole number`, `size`. */
   readonly name: string;
+  /** The only texts there are, if they are few. */
+  readonly choices?: readonly string[];
   /** `folder` is where relative paths start. Throws SkeinError 22023, its message `expected ..., got "..."`. */
   parse(text: string, folder: string): T;
   /** How a configuration file may write it other than as text; undefined where it may not. */
@@ -17,7 +19,7 @@ export interface OptionKind<T> {
   format(value: T): string;
 }
 
-export function invalidValue(expected: string, text: string): SkeinError {
+function invalidValue(expected: string, text: string): SkeinError {
   return new SkeinError(SqlState.invalidParameterValue, `expected ${expected}, got "${text}"`);
 }
 
@@ -91,6 +93,7 @@ export function choiceKind<const Choice extends string>(choices: readonly Choice
   const expected = `one of ${choices.join(', ')}`;
   return {
     name: expected,
+    choices,
     parse(text) {
       const choice = choices.find((candidate) => candidate === text.toLowerCase());
       if (choice === undefined) throw invalidValue(expected, text);

@@ -155,6 +155,13 @@ export const options = {
     0,
     'port of the worker; 0 picks a free one',
   ),
+  advertise: optional(
+    '--advertise <host>',
+    'SKEIN_ADVERTISE',
+    textKind,
+    'found out',
+    'name or address by which others reach this worker',
+  ),
   coordinator: option(
     '-c, --coordinator <url>',
     'SKEIN_COORDINATOR',
@@ -301,6 +308,20 @@ export const options = {
     booleanKind,
     false,
     'also measure worker processes over the network',
+  ),
+  benchCopies: option(
+    '-n, --copies <n>',
+    'SKEIN_BENCH_COPIES',
+    countKind(1, 100_000),
+    10,
+    'copies of the data to make',
+  ),
+  benchDataOut: optional(
+    '-o, --out <dir>',
+    'SKEIN_BENCH_DATA_OUT',
+    pathKind,
+    undefined,
+    'folder for the larger data',
   ),
 } as const satisfies Record<string, OptionSpec<unknown>>;
 
