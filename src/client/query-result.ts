@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { canceledError, SkeinError, SqlState } from '../common/index.ts';
 import type { QueryStats } from '../coordinator/index.ts';
-import type { RecordBatch, Schema, SqlValue } from '../types/index.ts';
+import { distinctNames, type RecordBatch, type Schema, type SqlValue } from '../types/index.ts';
 
 /** How a query is run, beside its text. */
 export interface QueryOptions {
@@ -163,19 +163,4 @@ class RunningQuery implements QueryResult {
   cancel(): void {
     this.#controller.abort(canceledError());
   }
-}
-
-/** `a, b, a` becomes `a, b, a_1`. */
-export function distinctNames(schema: Schema): readonly string[] {
-  const all = new Set(schema.map(({ name }) => name));
-  const used = new Set<string>();
-  return schema.map(({ name }) => {
-    let distinct = name;
-    for (let number = 1; used.has(distinct); number++) {
-      const next = `${name}_${number}`;
-      if (!all.has(next)) distinct = next;
-    }
-    used.add(distinct);
-    return distinct;
-  });
 }
