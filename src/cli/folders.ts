@@ -1,0 +1,26 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Config, UsageError } from '../config/index.ts';
+
+/** The folder of --data, which must be there. */
+export async function dataFolder({ values, sources }: Config): Promise<string> {
+  const { data } = values;
+  if (data === undefined) {
+    throw new UsageError('no data folder', 'name one: --data DIR, where every file or sub-folder is a table');
+  }
+  const entry = await stat(data).catch(() => undefined);
+  const from = sources.data.kind === 'flag' ? '--data' : 'data';
+  if (entry === undefined) throw new UsageError(`${from}: there is no folder ${data}`);
+  if (!entry.isDirectory()) {
+    throw new UsageError(
+      `${from}: ${data} is a file`,
+      'name the folder it lies in; the file is a table of its own name there',
+    );
+  }
+  return data;
+}
+
+/** Where exchanged and spilled data goes. */
+export function spoolFolder({ values, home }: Config): string {
+  return values.spool ?? join(home, 'spool');
+}
