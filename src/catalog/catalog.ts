@@ -2,8 +2,11 @@ import type { TableSnapshot } from '../storage/index.ts';
 
 /** Names to tables. A snapshot taken at the start of a query holds for all of it. */
 export interface Catalog {
-  /** Every table as of now, sorted by name; looks for changed files when `refresh` is due. */
-  snapshot(signal: AbortSignal): Promise<CatalogSnapshot>;
+  /**
+   * Every table as of a moment ago, sorted by name; looks for changed files when `refresh` is due.
+   * @param options fresh: as of now, because something was seen to have changed
+   */
+  snapshot(signal: AbortSignal, options?: { readonly fresh?: boolean }): Promise<CatalogSnapshot>;
   /** Folders that hold the tables' files: what workers must be able to read. */
   readonly roots: readonly string[];
 }

@@ -135,3 +135,21 @@ test('a changed, new or removed file shows, and the version moves only then', as
 test('a missing folder is an error that names it', async () => {
   await expect(look(catalogOf(join(dir, 'nowhere')))).rejects.toMatchObject({ sqlState: '58P01' });
 });
+
+test('a fresh look sees what was written a moment ago', async () => {
+  const path = await folder('fresh');
+  let now = 0;
+  // Every look takes a second of this clock, so the next one is not due for a while.
+  const clock = { ...systemClock, monotonic: () => (now += 500) };
+  const catalog = new FileCatalog({
+    dir: path,
+    clock,
+    inspect: (kind, files, keys, signal) => inspectFiles(connection, kind, files, keys, signal),
+  });
+  await writeFile(join(path, 'a.csv'), 'x\n1\n');
+  expect([...(await look(catalog)).tables.keys()]).toEqual(['main.a']);
+  await writeFile(join(path, 'b.csv'), 'x\n1\n');
+  expect([...(await look(catalog)).tables.keys()]).toEqual(['main.a']);
+  const fresh = await catalog.snapshot(new AbortController().signal, { fresh: true });
+  expect([...fresh.tables.keys()]).toEqual(['main.a', 'main.b']);
+});

@@ -52,8 +52,16 @@ export class FileCatalog implements Catalog {
     this.roots = [options.dir];
   }
 
-  async snapshot(signal: AbortSignal): Promise<CatalogSnapshot> {
+  async snapshot(
+    signal: AbortSignal,
+    { fresh = false }: { readonly fresh?: boolean } = {},
+  ): Promise<CatalogSnapshot> {
     signal.throwIfAborted();
+    if (fresh) {
+      // A look that is under way may have passed the place already.
+      await this.#looking?.catch(() => undefined);
+      this.#nextLook = 0;
+    }
     if (this.#current !== undefined && this.#options.clock.monotonic() < this.#nextLook) return this.#current;
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;

@@ -224,7 +224,7 @@ class CoordinatorQueryService implements QueryService {
     { record, request, statement, settings }: Submission,
     wholeBecause?: string,
   ): Promise<Prepared> {
-    const snapshot = await this.#options.catalog.snapshot(record.signal);
+    const snapshot = await this.#options.catalog.snapshot(record.signal, { fresh: record.run !== undefined });
     const context = this.#context(record, request.schema ?? 'main', settings, snapshot);
     const sql = statement.kind === 'explain' ? statement.query : statement.sql;
     return await prepareQuery(sql, statement.offset, request.params, { ...context, wholeBecause });

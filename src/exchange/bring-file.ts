@@ -10,7 +10,7 @@ import {
   type FetchLimits,
   FileFetcher,
 } from './fetch-file.ts';
-import { parquetRowCount } from './parquet-row-count.ts';
+import { parquetRowCount, rowCountOfTail } from './parquet-row-count.ts';
 import { scratchError } from './scratch-file.ts';
 
 /** One file of a partition that a task reads. */
@@ -74,8 +74,8 @@ export class FileBringer {
   ): Promise<BroughtFile> {
     try {
       await mkdir(path.dirname(target), { recursive: true });
+      if (wanted.file.inline.length > 0) return await writeInline(wanted.file, target);
       const brought =
-        (await writeInline(wanted.file, target)) ??
         (await this.#fromThisHost(wanted, target, signal)) ??
         (await this.#fromNetwork(wanted, target, unreachable, signal));
       await verifyRows(brought.path, wanted.file);
@@ -83,7 +83,7 @@ export class FileBringer {
     } catch (error) {
       await rm(target, { force: true });
       if (signal.aborted) throw abortReason(signal);
-      throw error instanceof LostFile ? error : scratchError(error, target);
+      throw toLoss(error, target);
     }
   }
 
@@ -135,13 +135,23 @@ export class FileBringer {
   }
 }
 
-async function writeInline(file: PartitionFile, target: string): Promise<BroughtFile | undefined> {
-  if (file.inline.length === 0) return undefined;
+/** Bytes that are as their producer described them and still no Parquet file are lost, too. */
+function toLoss(error: unknown, target: string): Error {
+  if (error instanceof LostFile) return error;
+  if (error instanceof SkeinError && error.sqlState === SqlState.dataCorrupted) {
+    return new LostFile(error.sqlState, error.message, error);
+  }
+  return scratchError(error, target);
+}
+
+async function writeInline(file: PartitionFile, target: string): Promise<BroughtFile> {
+  const bytes = Buffer.from(file.inline.buffer, file.inline.byteOffset, file.inline.byteLength);
   const checksum = new ChecksumBuilder();
-  checksum.add(file.inline);
+  checksum.add(bytes);
   verify(checksum.value, file);
-  await writeFile(target, file.inline, { mode: 0o600 });
-  return { path: target, ownBytes: file.inline.length };
+  checkRows(rowCountOfTail(bytes, file.name), file);
+  await writeFile(target, bytes, { mode: 0o600 });
+  return { path: target, ownBytes: bytes.length };
 }
 
 /** @returns bytes taken, 0 for a link; undefined when the file may not be read or is gone by now */
@@ -163,12 +173,12 @@ async function linkOrCopy(from: string, to: string): Promise<number | undefined>
 }
 
 async function verifyRows(place: string, expected: PartitionFile): Promise<void> {
-  const rows = await parquetRowCount(place).catch((error: unknown) => {
-    throw error instanceof SkeinError ? new LostFile(error.sqlState, error.message, error) : error;
-  });
-  if (BigInt(rows) !== expected.rows) {
-    throw corrupt(expected, `it holds ${rows} rows instead of ${expected.rows}`);
-  }
+  checkRows(await parquetRowCount(place), expected);
+}
+
+function checkRows(rows: number, expected: PartitionFile): void {
+  if (BigInt(rows) === expected.rows) return;
+  throw corrupt(expected, `it holds ${rows} rows instead of ${expected.rows}`);
 }
 
 function matches(actual: Checksum, expected: PartitionFile): boolean {

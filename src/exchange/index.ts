@@ -8,6 +8,11 @@ export {
 } from './exchange-reader.ts';
 export type { FetchLimits } from './fetch-file.ts';
 export { parquetRowCount } from './parquet-row-count.ts';
-export { describePartitions, type Holder, type WrittenFile } from './partition-files.ts';
+export {
+  type DescribedPartitions,
+  describePartitions,
+  type Holder,
+  type WrittenFile,
+} from './partition-files.ts';
 export { isSafeId, scratchError } from './scratch-file.ts';
 export { Semaphore } from './semaphore.ts';

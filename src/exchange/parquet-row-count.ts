@@ -16,24 +16,37 @@ const numRowsField = 3;
 export async function parquetRowCount(path: string): Promise<number> {
   await using file = await open(path, 'r');
   const { size } = await file.stat();
-  const read = async (bytes: number): Promise<Buffer> => {
+  const readTail = async (bytes: number): Promise<Buffer> => {
     const buffer = Buffer.allocUnsafe(Math.min(bytes, size));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, size - buffer.length);
     return buffer.subarray(0, bytesRead);
   };
-  let tail = await read(firstReadBytes);
-  if (tail.length < trailerBytes || tail.toString('latin1', tail.length - magic.length) !== magic) {
-    throw notParquet(path);
-  }
-  const footerBytes = tail.readUInt32LE(tail.length - trailerBytes);
-  if (footerBytes + trailerBytes > size) throw notParquet(path);
-  if (footerBytes + trailerBytes > tail.length) tail = await read(footerBytes + trailerBytes);
-  const footer = tail.subarray(tail.length - trailerBytes - footerBytes, tail.length - trailerBytes);
+  let tail = await readTail(firstReadBytes);
+  const wanted = footerBytes(tail, path) + trailerBytes;
+  if (wanted > tail.length && wanted <= size) tail = await readTail(wanted);
+  return rowCountOfTail(tail, path);
+}
+
+/**
+ * Rows of a Parquet file, given its last bytes with at least the whole footer.
+ * @param path for the error only
+ */
+export function rowCountOfTail(tail: Buffer, path: string): number {
+  const bytes = footerBytes(tail, path);
+  const end = tail.length - trailerBytes;
+  if (bytes > end) throw notParquet(path);
   try {
-    return readNumRows(new CompactReader(footer));
+    return readNumRows(new CompactReader(tail.subarray(end - bytes, end)));
   } catch (cause) {
     throw notParquet(path, cause);
   }
+}
+
+function footerBytes(tail: Buffer, path: string): number {
+  if (tail.length < trailerBytes || tail.toString('latin1', tail.length - magic.length) !== magic) {
+    throw notParquet(path);
+  }
+  return tail.readUInt32LE(tail.length - trailerBytes);
 }
 
 function notParquet(path: string, cause?: unknown): SkeinError {

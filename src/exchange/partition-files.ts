@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
 import type { AttemptId } from '../common/index.ts';
 import {
@@ -8,14 +8,13 @@ import {
   PartitionRefSchema,
 } from '../rpc/index.ts';
 import { ChecksumBuilder, checksumFile } from './checksum.ts';
+import { parquetRowCount, rowCountOfTail } from './parquet-row-count.ts';
 
 /** A file that a task wrote, before it is described to others. */
 export interface WrittenFile {
   readonly name: string;
   readonly path: string;
   readonly partition: number;
-  /** As counted by whoever wrote it. */
-  readonly rows: number;
 }
 
 /** Who holds the files. */
@@ -29,25 +28,36 @@ export interface Holder {
 /** Outputs up to this many bytes in all travel inside the task's response. */
 export const inlineBytes = 64 * 1024;
 
+export interface DescribedPartitions {
+  /** One entry a partition that has rows, ascending. */
+  readonly partitions: PartitionRef[];
+  /** The bytes are in `partitions`: the files are not needed any more. */
+  readonly inlined: boolean;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 /**
- * Describes a finished attempt's files: sizes, checksums, rows; the bytes too when they are few.
- * @returns one entry a non-empty partition, ascending
- * @throws what node:fs throws when a file cannot be read
+ * Describes the files of an attempt: sizes, checksums, rows; the bytes too when they are few. Files without rows
+ * belong to no partition.
+ * @throws SkeinError XX001 when a file is not Parquet; what node:fs throws when one cannot be read
  */
 export async function describePartitions(
   attempt: AttemptId,
   files: readonly WrittenFile[],
   holder: Holder,
-): Promise<{ readonly partitions: PartitionRef[]; readonly inlined: boolean }> {
-  const sizes = await Promise.all(files.map(async (file) => (await stat(file.path)).size));
-  const inlined = sizes.reduce((sum, size) => sum + size, 0) <= inlineBytes;
-  const described = await Promise.all(files.map((file) => describeFile(file, inlined)));
+): Promise<DescribedPartitions> {
+  const described = await Promise.all(files.map(describeFile));
+  const sum = (count: (file: PartitionFile) => bigint): number =>
+    Number(described.reduce((total, { file }) => total + count(file), 0n));
+  const bytes = sum((file) => file.bytes);
+  const inlined = bytes <= inlineBytes;
   const byPartition = new Map<number, PartitionFile[]>();
-  files.forEach((file, index) => {
-    const description = described[index];
-    if (description === undefined || file.rows === 0) return;
-    byPartition.set(file.partition, [...(byPartition.get(file.partition) ?? []), description]);
-  });
+  for (const { partition, file } of described) {
+    if (file.rows === 0n) continue;
+    if (!inlined) file.inline = new Uint8Array();
+    byPartition.set(partition, [...(byPartition.get(partition) ?? []), file]);
+  }
   const partitions = [...byPartition]
     .sort(([a], [b]) => a - b)
     .map(([partition, partitionFiles]) =>
@@ -56,21 +66,39 @@ export async function describePartitions(
         partition,
         ...holder,
         files: partitionFiles,
-        rows: partitionFiles.reduce((sum, file) => sum + file.rows, 0n),
+        rows: partitionFiles.reduce((total, file) => total + file.rows, 0n),
       }),
     );
-  return { partitions, inlined };
+  return { partitions, inlined, rows: sum((file) => file.rows), bytes };
 }
 
-async function describeFile(file: WrittenFile, inlined: boolean): Promise<PartitionFile> {
-  const { name, path, rows } = file;
-  if (!inlined) {
+/** With its bytes where they are few enough to travel, if nothing else does. */
+async function describeFile({
+  name,
+  path,
+  partition,
+}: WrittenFile): Promise<{ readonly partition: number; readonly file: PartitionFile }> {
+  const small = await readSmall(path);
+  if (small === undefined) {
     const { bytes, crc32 } = await checksumFile(path);
-    return create(PartitionFileSchema, { name, path, bytes: BigInt(bytes), crc32, rows: BigInt(rows) });
+    const rows = BigInt(await parquetRowCount(path));
+    return {
+      partition,
+      file: create(PartitionFileSchema, { name, path, bytes: BigInt(bytes), crc32, rows }),
+    };
   }
-  const inline = await readFile(path);
   const checksum = new ChecksumBuilder();
-  checksum.add(inline);
+  checksum.add(small);
   const { bytes, crc32 } = checksum.value;
-  return create(PartitionFileSchema, { name, path, bytes: BigInt(bytes), crc32, rows: BigInt(rows), inline });
+  const rows = BigInt(rowCountOfTail(small, path));
+  const file = create(PartitionFileSchema, { name, path, bytes: BigInt(bytes), crc32, rows, inline: small });
+  return { partition, file };
+}
+
+/** The whole file, in one read; undefined when it is too large to travel inside a message. */
+async function readSmall(path: string): Promise<Buffer | undefined> {
+  await using file = await open(path, 'r');
+  const buffer = Buffer.allocUnsafe(inlineBytes + 1);
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+  return bytesRead > inlineBytes ? undefined : Buffer.from(buffer.subarray(0, bytesRead));
 }

@@ -1,6 +1,6 @@
 import { type AggregateCall, children, type Expr, type PlanNode, type WindowNode } from '../plan/index.ts';
 import { columnsOf, isFloat } from './expressions.ts';
-import { isOrderFree, isRepeatable } from './repeatable.ts';
+import { isNearlyOrderFree, isOrderFree, isRepeatable } from './repeatable.ts';
 import type { StageOutput } from './stage-plan.ts';
 
 /**
@@ -17,49 +17,9 @@ function isTreeDeterministic(node: PlanNode): boolean {
 }
 
 function isNodeDeterministic(node: PlanNode): boolean {
-  if (node.kind === 'aggregate')
-    return node.aggregates.every((call) => isOrderFree(call) || isNearlyOrderFree(call));
+  if (node.kind === 'aggregate') return node.aggregates.every((call) => isNearlyOrderFree(call));
   if (node.kind === 'window') return isWindowDeterministic(node);
   return isRepeatable(node);
-}
-
-/** Exact but for rounding. */
-const nearlyOrderFree = new Set([
-  'sum',
-  'sum_no_overflow',
-  'avg',
-  'mean',
-  'favg',
-  'fsum',
-  'kahan_sum',
-  'sumkahan',
-  'product',
-  'stddev',
-  'stddev_samp',
-  'stddev_pop',
-  'variance',
-  'var_samp',
-  'var_pop',
-  'sem',
-  'skewness',
-  'kurtosis',
-  'kurtosis_pop',
-  'covar_samp',
-  'covar_pop',
-  'corr',
-  'regr_avgx',
-  'regr_avgy',
-  'regr_count',
-  'regr_intercept',
-  'regr_r2',
-  'regr_slope',
-  'regr_sxx',
-  'regr_sxy',
-  'regr_syy',
-]);
-
-function isNearlyOrderFree(call: AggregateCall): boolean {
-  return nearlyOrderFree.has(call.name);
 }
 
 /** Ranks are the same for ties; row numbers, frames by rows and first values are not. */
@@ -71,7 +31,7 @@ function isWindowDeterministic(node: WindowNode): boolean {
     if (call.argOrder.length > 0) return false;
     const asAggregate: AggregateCall = { ...call, orderBy: [] };
     const byRows = call.orderBy.length > 0 && call.frame?.unit === 'ROWS';
-    return !byRows && (isOrderFree(asAggregate) || isNearlyOrderFree(asAggregate));
+    return !byRows && isNearlyOrderFree(asAggregate);
   });
 }
 

@@ -9,11 +9,12 @@ import {
 import { wish } from './distribute-join.ts';
 import type { Distribution } from './distribution.ts';
 import { gather, repartition } from './exchange.ts';
-import { columnsOf, isHashable, sameExpr } from './expressions.ts';
+import { columnsOf, isHashKey, sameExpr } from './expressions.ts';
 import { allColumns, select } from './nodes.ts';
 import {
   arbitrary,
   colocates,
+  firstColumnsOnly,
   isWhole,
   type Placed,
   type Placement,
@@ -21,43 +22,78 @@ import {
   single,
 } from './placement.ts';
 import { isRepeatable } from './repeatable.ts';
-import { splitAggregate } from './rules/split-aggregates.ts';
+import { type SplitAggregate, splitAggregate } from './rules/split-aggregates.ts';
+import { type SplitDistinct, splitDistinctAggregate } from './rules/split-distinct-aggregates.ts';
 
 /**
  * In place where every group is in one task already; else in two steps where the calls can be split; else the rows
  * move by group; else, without groups, to one task.
  */
 export function placeAggregate(node: AggregateNode, distribution: Distribution): Placed {
-  const input = distribution.place(node.input);
+  return placeOver(node, distribution.place(node.input), distribution);
+}
+
+/** @param input where the rows of `node.input` are */
+function placeOver(node: AggregateNode, input: Placed, distribution: Distribution): Placed {
+  const over: AggregateNode = { ...node, input: input.node };
   if (isWhole(input.placement)) {
-    const placement = isRepeatable(node) ? input.placement : single;
-    return { node: { ...node, input: input.node }, placement };
+    return { node: over, placement: isRepeatable(node) ? input.placement : single };
   }
-  const common = commonGroups(node).filter((group) => isHashable(group.type));
+  const common = commonGroups(node).filter(isHashKey);
   if (common.length > 0 && colocates(input.placement, common)) {
-    return { node: { ...node, input: input.node }, placement: groupedPlacement(node, input.placement) };
+    return { node: over, placement: groupedPlacement(node, input.placement) };
   }
-  const split = splitAggregate({ ...node, input: input.node });
-  if (split !== undefined) {
-    const keys = allColumns(split.partial.schema.slice(0, split.keyCount)).filter((key) =>
-      isHashable(key.type),
-    );
-    const partial: Placed = { node: split.partial, placement: arbitrary };
-    if (keys.length === 0) return { node: split.finish(gather(partial).node), placement: single };
-    wish({ node: node.input, placement: arbitrary }, common, distribution);
-    const moved = repartition(partial, keys, distribution.context.parallelism);
-    return { node: split.finish(moved.node), placement: groupedPlacement(node, moved.placement) };
+  wish({ node: node.input, placement: arbitrary }, common, distribution);
+  const split = splitAggregate(over);
+  if (split !== undefined) return placeSplit(node, split, distribution);
+  const distinct = splitDistinctAggregate(over);
+  if (distinct !== undefined) return placeDistinctSplit(node, distinct, distribution);
+  return placeRows(node, input, distribution);
+}
+
+function placeSplit(node: AggregateNode, split: SplitAggregate, distribution: Distribution): Placed {
+  const keys = hashableColumns(split.partial, split.keyCount);
+  const partial: Placed = { node: split.partial, placement: arbitrary };
+  if (keys.length === 0) return { node: split.finish(gather(partial).node), placement: single };
+  const moved = repartition(partial, keys, distribution.context.parallelism);
+  return { node: split.finish(moved.node), placement: firstColumnsOnly(moved.placement, node.groups.length) };
+}
+
+/** Groups that keep fewer tasks busy than this many times the tasks are too few to move by. */
+const GROUPS_PER_TASK = 4;
+
+function placeDistinctSplit(node: AggregateNode, split: SplitDistinct, distribution: Distribution): Placed {
+  const { estimator, context } = distribution;
+  const partial: Placed = { node: split.partial, placement: arbitrary };
+  const groups = hashableColumns(split.partial, split.groupCount);
+  const manyGroups = estimator.estimate(node).rows >= context.parallelism * GROUPS_PER_TASK;
+  if (groups.length > 0 && manyGroups) {
+    const moved = repartition(partial, groups, context.parallelism);
+    return {
+      node: split.finish(moved.node),
+      placement: firstColumnsOnly(moved.placement, node.groups.length),
+    };
   }
-  return placeRows(node, input, common, distribution);
+  const keys = hashableColumns(split.partial, split.keyCount);
+  if (keys.length === 0) return { node: split.finish(gather(partial).node), placement: single };
+  const moved = repartition(partial, keys, context.parallelism);
+  const { aggregate, finish } = split.afterMerge(split.merge(moved.node));
+  const again = splitAggregate(aggregate);
+  const merged: Placed = { node: aggregate.input, placement: moved.placement };
+  const placed =
+    again === undefined
+      ? placeRows(aggregate, merged, distribution)
+      : placeSplit(aggregate, again, distribution);
+  return { node: finish(placed.node), placement: firstColumnsOnly(placed.placement, node.groups.length) };
+}
+
+function hashableColumns(node: PlanNode, count: number): readonly Expr[] {
+  return allColumns(node.schema.slice(0, count)).filter(isHashKey);
 }
 
 /** Moves the rows themselves, with the columns that the aggregate reads. */
-function placeRows(
-  node: AggregateNode,
-  input: Placed,
-  common: readonly Expr[],
-  distribution: Distribution,
-): Placed {
+function placeRows(node: AggregateNode, input: Placed, distribution: Distribution): Placed {
+  const common = commonGroups(node).filter(isHashKey);
   const { narrow, at } = narrowed(node, input);
   const remap = (expr: Expr): Expr => remapColumns(expr, at);
   const over = (moved: PlanNode): AggregateNode => ({

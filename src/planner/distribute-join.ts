@@ -2,7 +2,7 @@ import type { Expr, JoinCondition, JoinKind, JoinNode } from '../plan/index.ts';
 import { sameType } from '../types/index.ts';
 import type { Distribution } from './distribution.ts';
 import { broadcast, gather, repartition, traceToCte } from './exchange.ts';
-import { isHashable, sameExpr } from './expressions.ts';
+import { isHashKey, sameExpr } from './expressions.ts';
 import {
   arbitrary,
   type HashKey,
@@ -16,10 +16,13 @@ import {
   withEqualities,
 } from './placement.ts';
 import { isRepeatable } from './repeatable.ts';
-import { canReplicate, readWhole } from './replicate.ts';
+import { canReplicate, finalEverywhere, readWhole } from './replicate.ts';
 
 /** What a stage costs by itself, in bytes that could be moved in that time. */
-const STAGE_BYTES = 1 << 20;
+const STAGE_BYTES = 4 << 20;
+
+/** What reading a byte of a table's compressed file costs, in bytes moved. */
+const SCAN_COST = 3;
 
 /** Joins that give rows of the left side only once each, so that all tasks may hold the right side. */
 const rightMayBeEverywhere: ReadonlySet<JoinKind> = new Set([
@@ -125,14 +128,19 @@ function everywhere(
 ): { readonly cost: number; readonly side: () => Placed } {
   const { context, estimator } = distribution;
   if (placed.placement.kind === 'replicated') return { cost: 0, side: () => placed };
-  if (canReplicate(original, distribution)) {
-    const cost = estimator.scannedBytes(original) * (context.parallelism - 1);
-    return { cost: cost / 4, side: () => ({ node: readWhole(original), placement: replicated }) };
-  }
+  const final = finalEverywhere(placed, estimator);
+  if (final !== undefined) return { cost: 0, side: () => final };
   const bytes = estimator.bytes(original);
   // Beyond the limit a broadcast is for joins that have no other way.
   const penalty = bytes > context.broadcastBytes ? Number.MAX_SAFE_INTEGER : 0;
-  return { cost: STAGE_BYTES + bytes * context.parallelism + penalty, side: () => broadcast(placed) };
+  // Every task builds its own hash table of it.
+  const built = bytes * (context.parallelism - 1);
+  const moved = STAGE_BYTES + bytes * context.parallelism + built + penalty;
+  const read = SCAN_COST * estimator.scannedBytes(original) * (context.parallelism - 1) + built;
+  if (read <= moved && canReplicate(original, distribution)) {
+    return { cost: read, side: () => ({ node: readWhole(original), placement: replicated }) };
+  }
+  return { cost: moved, side: () => broadcast(placed) };
 }
 
 function hashOptions(
@@ -160,8 +168,9 @@ function hashOptions(
     },
   });
   const options: Option[] = [];
-  const leftKeys = conditions.map((condition) => condition.left);
-  const rightKeys = conditions.map((condition) => condition.right);
+  const independent = withoutRepeats(conditions);
+  const leftKeys = independent.map((condition) => condition.left);
+  const rightKeys = independent.map((condition) => condition.right);
   const onLeft = aligned(left.placement, conditions, 'left');
   const onRight = aligned(right.placement, conditions, 'right');
   if (alreadyTogether(left.placement, right.placement, conditions))
@@ -204,10 +213,22 @@ export function wish(placed: Placed, keys: readonly Expr[], distribution: Distri
 function hashConditions(node: JoinNode): readonly JoinCondition[] {
   const usable = node.joinKind.startsWith('asof') ? node.conditions.slice(0, -1) : node.conditions;
   return usable.filter(({ op, left, right }) => {
-    if (!sameType(left.type, right.type) || !isHashable(left.type)) return false;
+    if (!sameType(left.type, right.type) || !isHashKey(left) || !isHashKey(right)) return false;
     // Under `=` a mark join's answer depends on NULLs anywhere on the right.
     return op === 'IS NOT DISTINCT FROM' || (op === '=' && node.joinKind !== 'mark');
   });
+}
+
+/** Leaves out conditions on an expression that another one compares already: they would not spread rows further. */
+function withoutRepeats(conditions: readonly JoinCondition[]): readonly JoinCondition[] {
+  const kept: JoinCondition[] = [];
+  for (const condition of conditions) {
+    const repeats = kept.some(
+      (other) => sameExpr(other.left, condition.left) || sameExpr(other.right, condition.right),
+    );
+    if (!repeats) kept.push(condition);
+  }
+  return kept;
 }
 
 /** For each key of the placement, a condition that compares it; undefined when some key has none. */

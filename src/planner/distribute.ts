@@ -18,8 +18,8 @@ import { placeAggregate } from './distribute-aggregate.ts';
 import { placeJoin, wish } from './distribute-join.ts';
 import type { Distribution } from './distribution.ts';
 import { createEstimator } from './estimate.ts';
-import { broadcast, gather, type Reasons, repartition } from './exchange.ts';
-import { BIGINT, exprKey, integerLiteral, isHashable, isVolatile, literal, sameExpr } from './expressions.ts';
+import { broadcastAsStage, gather, type Reasons, repartition } from './exchange.ts';
+import { BIGINT, exprKey, integerLiteral, isHashKey, isVolatile, literal, sameExpr } from './expressions.ts';
 import { allColumns } from './nodes.ts';
 import {
   arbitrary,
@@ -169,7 +169,7 @@ function placeDistinct(node: DistinctNode, distribution: Distribution): Placed {
   if (isWhole(input.placement)) {
     return { node: { ...node, input: input.node }, placement: onceIfNeeded(node, input.placement) };
   }
-  const keys = (node.on ?? allColumns(node.schema)).filter((key) => isHashable(key.type));
+  const keys = (node.on ?? allColumns(node.schema)).filter(isHashKey);
   if (keys.length > 0 && colocates(input.placement, keys)) {
     return { node: { ...node, input: input.node }, placement: input.placement };
   }
@@ -186,10 +186,7 @@ function placeWindow(node: WindowNode, distribution: Distribution): Placed {
   if (isWhole(input.placement)) return { node: { ...node, input: input.node }, placement: single };
   const [first, ...others] = node.calls;
   const common = (first?.partitionBy ?? []).filter(
-    (key) =>
-      isHashable(key.type) &&
-      !isVolatile(key) &&
-      others.every((call) => call.partitionBy.some((other) => sameExpr(other, key))),
+    (key) => isHashKey(key) && others.every((call) => call.partitionBy.some((other) => sameExpr(other, key))),
   );
   if (common.length === 0) {
     const text = 'a window over all rows (no common PARTITION BY) runs in one task';
@@ -212,7 +209,7 @@ function placeSetOperation(node: SetOperationNode, distribution: Distribution): 
       placement: every ? replicated : single,
     };
   }
-  const keys = allColumns(node.schema).filter((key) => isHashable(key.type));
+  const keys = allColumns(node.schema).filter(isHashKey);
   if (keys.length === 0) {
     const gathered = inputs.map((input) => gather(input));
     return { node: { ...node, inputs: gathered.map((input) => input.node) }, placement: single };
@@ -267,10 +264,10 @@ function placeWith(node: WithNode, distribution: Distribution): Placed {
   const definition = distribution.place(node.definition);
   const small = estimator.bytes(node.definition) <= Math.min(context.broadcastBytes, SMALL_CTE_BYTES);
   const wished = granted.get(node.cteId);
-  const keys = (wished ?? allColumns(node.definition.schema)).filter((key) => isHashable(key.type));
+  const keys = (wished ?? allColumns(node.definition.schema)).filter(isHashKey);
   const stored =
     keys.length === 0 || small
-      ? broadcast({ ...definition, placement: arbitrary })
+      ? broadcastAsStage(definition)
       : repartition(definition, keys, context.parallelism);
   distribution.ctes.set(node.cteId, stored.placement);
   const body = distribution.place(node.body);

@@ -218,8 +218,11 @@ function selectivity(predicate: Expr): number {
       const shares = conjuncts(predicate)
         .map(selectivity)
         .sort((a, b) => a - b);
-      // Terms are seldom independent: each one counts less than the one before.
-      return shares.reduce((product, share, index) => product * share ** (1 / 2 ** index), 1);
+      // Terms are seldom independent: after two, each one counts less than the one before.
+      return shares.reduce(
+        (product, share, index) => product * share ** (1 / 2 ** Math.max(0, index - 1)),
+        1,
+      );
     }
     case 'or':
       return Math.min(

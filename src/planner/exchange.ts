@@ -23,6 +23,15 @@ export function broadcast(placed: Placed): Placed {
   return { node: above(placed.node, { kind: 'replicated' }), placement: replicated };
 }
 
+/** As `broadcast`, always by an exchange of its own: the node becomes a stage. */
+export function broadcastAsStage(placed: Placed): Placed {
+  const { node } = placed;
+  return {
+    node: { kind: 'exchange', input: node, to: { kind: 'replicated' }, schema: node.schema },
+    placement: replicated,
+  };
+}
+
 /** Brings rows with equal `keys` to the same task. */
 export function repartition(placed: Placed, keys: readonly Expr[], partitions: number): Placed {
   const node: ExchangeNode = {

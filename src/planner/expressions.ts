@@ -225,3 +225,13 @@ function derives(expr: Expr, known: readonly Expr[]): boolean {
 export function isFloat(type: SqlType): boolean {
   return type.kind === 'scalar' && (type.name === 'FLOAT' || type.name === 'DOUBLE');
 }
+
+/** `value` as `type`, 0 for NULL. */
+export function zeroIfNull(value: Expr, type: SqlType): Expr {
+  return caseWhen({ kind: 'isNull', input: value, type: BOOLEAN }, literal('0', type), castTo(value, type));
+}
+
+/** True when rows may be placed by the hash of `expr`: computed again, it is the same. */
+export function isHashKey(expr: Expr): boolean {
+  return isHashable(expr.type) && !isVolatile(expr);
+}

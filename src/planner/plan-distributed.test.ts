@@ -92,7 +92,7 @@ describe('planDistributed', () => {
         scan: big; columns: a, c
       stage 1, 4 tasks -> hash (y)
         scan: wide; columns: y
-      stage 2, 4 tasks -> gather, not deterministic
+      stage 2, 4 tasks -> gather
         hash aggregate: by: y; median(c)
           hash join (inner): a = y
             stage input: stage 0

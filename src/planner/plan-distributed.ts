@@ -1,10 +1,12 @@
 import { children, type PlanNode, walk } from '../plan/index.ts';
+import { formatType, wireType } from '../types/index.ts';
 import { distribute } from './distribute.ts';
 import { createEstimator, type Estimator } from './estimate.ts';
 import type { Reasons } from './exchange.ts';
 import { cutStages, isOrdered } from './fragment.ts';
 import { isWhole } from './placement.ts';
 import { rules } from './rules/index.ts';
+import { mergeProjections } from './rules/merge-projections.ts';
 import type { DistributedPlan, PlannerContext } from './stage-plan.ts';
 import { rowWidth } from './widths.ts';
 
@@ -25,7 +27,17 @@ export function planDistributed(plan: PlanNode, context: PlannerContext): Distri
     isWhole(placed.placement) && runsOnCoordinator(placed.node, estimator)
       ? placed.node
       : gatherAll(placed.node);
-  return { ...cutStages(root, context, estimator), notes: notesOf(root, reasons) };
+  const stuck = typeThatCannotMove(root);
+  if (stuck !== undefined) {
+    return {
+      ...planSingle(rewritten),
+      notes: [`${stuck} cannot be moved between tasks: the query runs in one`],
+    };
+  }
+  const notes = notesOf(root, reasons);
+  const merged = mergeProjections.apply(root, context) ?? root;
+  estimator.estimate(merged);
+  return { ...cutStages(merged, context, estimator), notes };
 }
 
 /** Plans a query as one fragment over whole tables. */
@@ -87,6 +99,16 @@ function* fragmentNodes(node: PlanNode): Generator<PlanNode> {
   yield node;
   if (node.kind === 'exchange') return;
   for (const child of children(node)) yield* fragmentNodes(child);
+}
+
+/** The first type in an exchange that its files cannot hold. */
+function typeThatCannotMove(plan: PlanNode): string | undefined {
+  for (const node of walk(plan)) {
+    if (node.kind !== 'exchange') continue;
+    const field = node.schema.find(({ type }) => wireType(type) === 'unsupported');
+    if (field !== undefined) return formatType(field.type);
+  }
+  return undefined;
 }
 
 function notesOf(plan: PlanNode, reasons: Reasons): readonly string[] {

@@ -16,6 +16,10 @@ const orderFree = new Set([
   'bit_or',
   'bit_xor',
   'approx_count_distinct',
+  'median',
+  'quantile_cont',
+  'quantile_disc',
+  'mad',
 ]);
 
 /** Sums: free of order where addition is exact. */
@@ -26,6 +30,46 @@ export function isOrderFree(call: AggregateCall): boolean {
   if (call.args.length > 1) return false;
   if (orderFree.has(call.name)) return true;
   return exactOverIntegers.has(call.name) && call.args.every(({ type }) => !isFloat(type));
+}
+
+/** Exact but for rounding. */
+const nearlyOrderFree = new Set([
+  'sum',
+  'sum_no_overflow',
+  'avg',
+  'mean',
+  'favg',
+  'fsum',
+  'kahan_sum',
+  'sumkahan',
+  'product',
+  'stddev',
+  'stddev_samp',
+  'stddev_pop',
+  'variance',
+  'var_samp',
+  'var_pop',
+  'sem',
+  'skewness',
+  'kurtosis',
+  'kurtosis_pop',
+  'covar_samp',
+  'covar_pop',
+  'corr',
+  'regr_avgx',
+  'regr_avgy',
+  'regr_count',
+  'regr_intercept',
+  'regr_r2',
+  'regr_slope',
+  'regr_sxx',
+  'regr_sxy',
+  'regr_syy',
+]);
+
+/** As `isOrderFree`, but for the last digits of floating-point values. */
+export function isNearlyOrderFree(call: AggregateCall): boolean {
+  return isOrderFree(call) || nearlyOrderFree.has(call.name);
 }
 
 /** True when the node, run twice over the same rows in any order, gives the same rows. Its inputs are not looked at. */

@@ -1,16 +1,15 @@
 import { mapChildren, type PlanNode } from '../plan/index.ts';
 import type { Distribution } from './distribution.ts';
+import type { Estimator } from './estimate.ts';
+import { type Placed, replicated } from './placement.ts';
 import { isRepeatable } from './repeatable.ts';
-
-/** Share of the broadcast limit up to which every task reads a table itself: it costs no stage, but n scans. */
-const READ_ALL_SHARE = 0.5;
 
 /**
  * True when every task may run `node` for itself: small tables, constants, and what is simple to compute from them.
  */
 export function canReplicate(node: PlanNode, distribution: Distribution): boolean {
   const { context, estimator } = distribution;
-  return onlyBaseTables(node) && estimator.scannedBytes(node) <= context.broadcastBytes * READ_ALL_SHARE;
+  return onlyBaseTables(node) && estimator.scannedBytes(node) <= context.broadcastBytes;
 }
 
 function onlyBaseTables(node: PlanNode): boolean {
@@ -27,6 +26,33 @@ function onlyBaseTables(node: PlanNode): boolean {
     default:
       return false;
   }
+}
+
+/** Rows up to which every task may merge partial results by itself. */
+const FINAL_ROWS = 1_000;
+
+/**
+ * The last step over a few gathered rows, such as the merge of a global aggregate, done by every task for itself: it
+ * saves a stage. Undefined where the step is more than that, or would not be the same in every task.
+ */
+export function finalEverywhere(placed: Placed, estimator: Estimator): Placed | undefined {
+  if (placed.placement.kind !== 'single' || !isSmallFinal(placed.node, estimator)) return undefined;
+  return { node: gatheredEverywhere(placed.node), placement: replicated };
+}
+
+function isSmallFinal(node: PlanNode, estimator: Estimator): boolean {
+  if (node.kind === 'exchange')
+    return node.to.kind === 'single' && estimator.estimate(node).rows <= FINAL_ROWS;
+  if (!isRepeatable(node)) return false;
+  if (node.kind === 'aggregate' || node.kind === 'project' || node.kind === 'filter') {
+    return isSmallFinal(node.input, estimator);
+  }
+  return node.kind === 'join' && isSmallFinal(node.left, estimator) && isSmallFinal(node.right, estimator);
+}
+
+function gatheredEverywhere(node: PlanNode): PlanNode {
+  if (node.kind === 'exchange') return { ...node, to: { kind: 'replicated' } };
+  return mapChildren(node, gatheredEverywhere);
 }
 
 /** The plan with every table read whole. */

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { type AttemptId, type Clock, queryId, type SkeinError, stageId } from '../common/index.ts';
+import { type AttemptId, type Clock, queryId, SkeinError, SqlState, stageId } from '../common/index.ts';
 import type { DuckDb, StreamedResult } from '../duckdb/index.ts';
 import { describePartitions, type ExchangeReader, type Holder, scratchError } from '../exchange/index.ts';
 import {
@@ -17,7 +17,7 @@ import { QueryTasks } from './query-tasks.ts';
 import { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
-import { collectFiles, copyStatement } from './task-output.ts';
+import { copyStatement, listFiles } from './task-output.ts';
 
 export interface FragmentRuntimeOptions {
   readonly duckdb: DuckDb;
@@ -62,13 +62,21 @@ export class FragmentRuntime {
     const attempt = attemptOf(request);
     const dir = await spool.createAttempt(attempt);
     const task = this.#tasks.begin(attempt.queryId, signal);
-    try {
-      return await this.#write(request, attempt, dir, task.signal);
-    } catch (error) {
-      await spool.discardAttempt(attempt).catch(() => {});
-      throw await this.#toTaskError(error, request, task.signal);
-    } finally {
+    let connection: TaskConnection | undefined;
+    const tidy = async (keep: boolean): Promise<void> => {
+      await connection?.[Symbol.asyncDispose]().catch(() => {});
+      if (!keep) await spool.discardAttempt(attempt).catch(() => {});
       task.end();
+    };
+    try {
+      connection = await this.#open(request, task.signal);
+      const { response, inlined } = await this.#write(request, attempt, dir, connection, task.signal);
+      // Nobody waits for this.
+      void tidy(!inlined);
+      return response;
+    } catch (error) {
+      await tidy(false);
+      throw await this.#toTaskError(error, request, task.signal);
     }
   }
 
@@ -114,30 +122,38 @@ export class FragmentRuntime {
   async dropQuery(id: string): Promise<void> {
     const { spool, reader } = this.#options;
     spool.refuseQuery(id);
-    await this.#tasks.stop(id);
+    await this.stopQuery(id);
     await Promise.all([spool.dropQuery(id), reader.dropQuery(id)]);
+  }
+
+  /** Stops what runs for a query. @returns when it has stopped, or did not in half a second */
+  stopQuery(id: string): Promise<void> {
+    return this.#tasks.stop(id);
+  }
+
+  /** Stops everything, for this reason. @returns when nothing uses DuckDB and the spool any more */
+  stop(reason: SkeinError): Promise<void> {
+    return this.#tasks.stopAll(reason);
   }
 
   async #write(
     request: RunTaskRequest,
     attempt: AttemptId,
     dir: string,
+    task: TaskConnection,
     signal: AbortSignal,
-  ): Promise<RunTaskResponse> {
+  ): Promise<{ readonly response: RunTaskResponse; readonly inlined: boolean }> {
     const { spool, self, clock } = this.#options;
-    const started = clock.monotonic();
-    await using task = await this.#open(request, signal);
     const { rowsChanged } = await task.connection.run(copyStatement(request, dir), signal);
-    const written = await collectFiles(request, dir, rowsChanged);
-    const { partitions, inlined } = await describePartitions(attempt, written, self);
+    const written = await listFiles(request, dir);
+    const { partitions, inlined, rows, bytes } = await describePartitions(attempt, written, self);
+    if (rows !== rowsChanged) throw miscounted(rowsChanged, rows);
     await task.recheckInputs();
     if (signal.aborted) throw abortReason(signal);
     const files = partitions.flatMap((partition) => partition.files);
-    if (inlined) await spool.discardAttempt(attempt);
-    else spool.commitAttempt(attempt, new Map(files.map((file) => [file.name, Number(file.bytes)])));
-    const bytes = files.reduce((sum, file) => sum + Number(file.bytes), 0);
-    const stats = toStats(task.inputs, clock.monotonic() - started, { rows: rowsChanged, bytes });
-    return create(RunTaskResponseSchema, { partitions, stats });
+    if (!inlined) spool.commitAttempt(attempt, files);
+    const stats = toStats(task.inputs, clock.monotonic() - task.startedMs, { rows, bytes });
+    return { response: create(RunTaskResponseSchema, { partitions, stats }), inlined };
   }
 
   async *#batches(
@@ -173,6 +189,11 @@ export class FragmentRuntime {
     const skein = scratchError(error, spool.root);
     return (await findUnreadableFile(duckdb, request, skein, signal)) ?? skein;
   }
+}
+
+function miscounted(written: number, found: number): SkeinError {
+  const message = `a task wrote ${written} rows, but its files hold ${found}`;
+  return new SkeinError(SqlState.internalError, message, { retry: 'task' });
 }
 
 function attemptOf({ attempt }: RunTaskRequest): AttemptId {

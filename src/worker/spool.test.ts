@@ -79,7 +79,7 @@ describe('Spool', () => {
     await writeFile(path.join(folder, 'p0-0.parquet'), 'abc');
     await writeFile(path.join(folder, 'other'), 'abc');
     expect(spool.committedFile(id, 'p0-0.parquet')).toBeUndefined();
-    spool.commitAttempt(id, new Map([['p0-0.parquet', 3]]));
+    spool.commitAttempt(id, [{ name: 'p0-0.parquet', path: path.join(folder, 'p0-0.parquet'), bytes: 3n }]);
     expect(spool.committedFile(id, 'p0-0.parquet')).toEqual({
       path: path.join(folder, 'p0-0.parquet'),
       bytes: 3,
@@ -98,23 +98,25 @@ describe('Spool', () => {
   it('drops a query for good, and only that one', async () => {
     const spool = await open();
     for (const query of ['q_1', 'q_1-1']) {
-      await writeFile(path.join(await spool.createAttempt(attempt(query)), 'f'), '12345');
-      spool.commitAttempt(attempt(query), new Map([['f', 5]]));
+      const file = path.join(await spool.createAttempt(attempt(query)), 'f');
+      await writeFile(file, '12345');
+      spool.commitAttempt(attempt(query), [{ name: 'f', path: file, bytes: 5n }]);
     }
     await spool.dropQuery('q_1');
     await spool.dropQuery('q_1');
     expect(await readdir(path.join(spool.root, 'out'))).toEqual(['q_1-1']);
     expect(spool.bytes).toBe(5);
     await expect(spool.createAttempt(attempt('q_1', 2))).rejects.toMatchObject({ sqlState: '57014' });
-    expect(() => spool.commitAttempt(attempt('q_1', 3), new Map())).toThrow(SkeinError);
+    expect(() => spool.commitAttempt(attempt('q_1', 3), [])).toThrow(SkeinError);
     await spool.close();
   });
 
   it('forgets the outputs of a coordinator that has forgotten it, and goes on', async () => {
     const spool = await open();
-    await spool.createAttempt(attempt());
-    spool.commitAttempt(attempt(), new Map([['f', 5]]));
+    const folder = await spool.createAttempt(attempt());
+    spool.commitAttempt(attempt(), [{ name: 'f', path: path.join(folder, 'f'), bytes: 5n }]);
     await spool.discardCommitted();
+    expect(existsSync(folder)).toBe(false);
     expect(spool).toMatchObject({ bytes: 0, isEmpty: true });
     await spool.createAttempt(attempt('q_1', 1, 0, 1));
     await spool.close();

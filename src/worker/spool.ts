@@ -17,6 +17,12 @@ export interface SpooledFile {
   readonly bytes: number;
 }
 
+interface NamedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: bigint;
+}
+
 export interface SpoolOptions {
   /** Shared by the processes of a host; each makes a folder of its own in it. */
   readonly dir: string;
@@ -32,7 +38,7 @@ const ownerlessMs = 10 * 60_000;
 
 /**
  * Scratch files of one process: `<dir>/<pid>-<token>/` with
- * `out/<query>/<stage>/<task>/<attempt>/` (task outputs), `in/` (fetched inputs) and `spill/` (DuckDB's own).
+ * `out/<query>/<stage>.<task>.<attempt>/` (task outputs), `in/` (fetched inputs) and `spill/` (DuckDB's own).
  * Nothing here outlives the process: folders of dead processes are removed when another one opens the same `dir`.
  */
 export class Spool {
@@ -45,7 +51,7 @@ export class Spool {
   /** Finished attempts: their folder and the bytes of each file. */
   readonly #committed = new Map<
     string,
-    { readonly dir: string; readonly files: ReadonlyMap<string, number> }
+    { readonly dir: string; readonly files: ReadonlyMap<string, SpooledFile> }
   >();
   readonly #dropped = new Set<string>();
   #bytes = 0;
@@ -96,8 +102,12 @@ export class Spool {
     this.#refuseDropped(id.queryId);
     const dir = this.#attemptDir(id);
     try {
-      await mkdir(path.dirname(dir), { recursive: true });
-      await mkdir(dir);
+      // Almost always the query's folder is there.
+      await mkdir(dir).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        await mkdir(path.dirname(dir), { recursive: true });
+        await mkdir(dir);
+      });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
         throw new SkeinError(SqlState.internalError, `attempt ${formatAttempt(id)} was started before`);
@@ -107,11 +117,14 @@ export class Spool {
     return dir;
   }
 
-  /** From now on the attempt's files may be read by others. `files`: bytes by name. */
-  commitAttempt(id: AttemptId, files: ReadonlyMap<string, number>): void {
+  /** From now on the attempt's files may be read by others, by name. */
+  commitAttempt(id: AttemptId, files: readonly NamedFile[]): void {
     this.#refuseDropped(id.queryId);
-    this.#committed.set(formatAttempt(id), { dir: this.#attemptDir(id), files });
-    for (const bytes of files.values()) this.#bytes += bytes;
+    const byName = files.map(
+      ({ name, path: file, bytes }) => [name, { path: file, bytes: Number(bytes) }] as const,
+    );
+    this.#committed.set(formatAttempt(id), { dir: this.#attemptDir(id), files: new Map(byName) });
+    for (const { bytes } of files) this.#bytes += Number(bytes);
   }
 
   /** Whether others may still read outputs. */
@@ -127,11 +140,7 @@ export class Spool {
 
   /** A file of a finished attempt; undefined for anything else, whatever the names contain. */
   committedFile(id: AttemptId, name: string): SpooledFile | undefined {
-    const attempt = this.#committed.get(formatAttempt(id));
-    const bytes = attempt?.files.get(name);
-    return attempt === undefined || bytes === undefined
-      ? undefined
-      : { path: path.join(attempt.dir, name), bytes };
+    return this.#committed.get(formatAttempt(id))?.files.get(name);
   }
 
   /** Refuses later attempts of the query. */
@@ -172,7 +181,7 @@ export class Spool {
   }
 
   #forget(key: string): void {
-    for (const bytes of this.#committed.get(key)?.files.values() ?? []) this.#bytes -= bytes;
+    for (const { bytes } of this.#committed.get(key)?.files.values() ?? []) this.#bytes -= bytes;
     this.#committed.delete(key);
   }
 
@@ -181,7 +190,7 @@ export class Spool {
     if (!isSafeId(id.queryId) || !numbers.every((part) => Number.isSafeInteger(part) && part >= 0)) {
       throw new SkeinError(SqlState.internalError, `malformed attempt id: ${formatAttempt(id)}`);
     }
-    return path.join(this.root, 'out', id.queryId, ...numbers.map(String));
+    return path.join(this.root, 'out', id.queryId, numbers.join('.'));
   }
 }
 

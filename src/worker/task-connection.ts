@@ -26,15 +26,19 @@ export interface TaskConnectionOptions {
 let databaseSerial = 0;
 
 /**
- * A connection on which a task's SQL finds its inputs: views in an in-memory database of the task's own, so that
- * `users` and `main.users` are the same table. Disposing stops what runs, and gives the inputs back.
+ * A connection on which a task's SQL finds its inputs, `users` and `main.users` alike: as temporary views, which no
+ * other connection sees. Those can only be in schema main, so that a task with inputs in other schemas has an
+ * in-memory database of its own. Disposing stops what runs, and gives the inputs back.
  */
 export class TaskConnection implements AsyncDisposable {
   readonly connection: DuckDbConnection;
   readonly inputs: InputStats;
+  /** When its inputs began to be fetched, by the monotonic clock. */
+  readonly startedMs: number;
   readonly #request: RunTaskRequest;
   readonly #options: TaskConnectionOptions;
-  readonly #database: string;
+  /** Undefined where temporary views suffice. */
+  readonly #database: string | undefined;
   readonly #partitions: readonly OpenPartitions[];
   #disposed: Promise<void> | undefined;
 
@@ -42,7 +46,7 @@ export class TaskConnection implements AsyncDisposable {
     options: TaskConnectionOptions,
     request: RunTaskRequest,
     connection: DuckDbConnection,
-    database: string,
+    database: string | undefined,
     opened: OpenedInputs,
   ) {
     this.#options = options;
@@ -51,6 +55,7 @@ export class TaskConnection implements AsyncDisposable {
     this.#database = database;
     this.#partitions = opened.partitions;
     this.inputs = opened.stats;
+    this.startedMs = opened.startedMs;
   }
 
   /**
@@ -63,13 +68,13 @@ export class TaskConnection implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<TaskConnection> {
     const opened = await openInputs(options, request.inputs, signal);
-    databaseSerial += 1;
-    const database = `task_${databaseSerial}`;
+    const database = databaseFor(opened.relations);
     let task: TaskConnection | undefined;
     try {
       const connection = await options.duckdb.connect();
       task = new TaskConnection(options, request, connection, database, opened);
-      await connection.run(bindStatements(database, request, opened.relations), signal);
+      const statements = bindStatements(database, request, opened.relations);
+      if (statements !== '') await connection.run(statements, signal);
       return task;
     } catch (error) {
       if (task !== undefined) await task[Symbol.asyncDispose]();
@@ -95,12 +100,14 @@ export class TaskConnection implements AsyncDisposable {
   async #dispose(): Promise<void> {
     await this.connection[Symbol.asyncDispose]();
     for (const partition of this.#partitions) partition[Symbol.dispose]();
+    if (this.#database === undefined) return;
     await using janitor = await this.#options.duckdb.connect();
     await janitor.run(`DETACH DATABASE IF EXISTS ${this.#database}`);
   }
 }
 
 interface OpenedInputs {
+  readonly startedMs: number;
   readonly relations: readonly { readonly name: string; readonly sql: string }[];
   readonly partitions: readonly OpenPartitions[];
   readonly stats: InputStats;
@@ -111,7 +118,7 @@ async function openInputs(
   inputs: readonly TaskInput[],
   signal: AbortSignal,
 ): Promise<OpenedInputs> {
-  const started = options.clock.monotonic();
+  const startedMs = options.clock.monotonic();
   const settled = await Promise.allSettled(inputs.map((input) => openInput(options, input, signal)));
   const opened = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const partitions = opened.flatMap((input) => input.partitions ?? []);
@@ -122,10 +129,11 @@ async function openInputs(
   }
   const known = opened.flatMap(({ name, size: { rows } }) => (rows === undefined ? [] : [{ name, rows }]));
   return {
+    startedMs,
     relations: opened,
     partitions,
     stats: {
-      fetchMs: options.clock.monotonic() - started,
+      fetchMs: options.clock.monotonic() - startedMs,
       rows: known.reduce((sum, { rows }) => sum + rows, 0),
       bytes: opened.reduce((sum, { size }) => sum + size.bytes, 0),
       rowsByInput: Object.fromEntries(known.map(({ name, rows }) => [name, BigInt(rows)])),
@@ -160,22 +168,33 @@ async function openInput(
   }
 }
 
+function databaseFor(relations: OpenedInputs['relations']): string | undefined {
+  if (relations.every(({ name }) => splitName(name).schema === 'main')) return undefined;
+  databaseSerial += 1;
+  return `task_${databaseSerial}`;
+}
+
 function bindStatements(
-  database: string,
+  database: string | undefined,
   request: RunTaskRequest,
   relations: OpenedInputs['relations'],
 ): string {
-  const names = relations.map(({ name }) => splitName(name));
-  const schemas = [...new Set(names.map(({ schema }) => schema))].filter((schema) => schema !== 'main');
+  const inputs = relations.map(({ name, sql }) => ({ ...splitName(name), sql }));
+  const settings = Object.entries(request.settings).map(([name, value]) => setStatement(name, value));
+  if (database === undefined) {
+    const views = inputs.map(({ table, sql }) => `CREATE TEMP VIEW ${quoteIdentifier(table)} AS ${sql}`);
+    return [...views, ...settings].join(';\n');
+  }
+  const schemas = new Set(inputs.map(({ schema }) => schema));
   return [
     `ATTACH ':memory:' AS ${database}`,
     `USE ${database}`,
-    ...schemas.map((schema) => `CREATE SCHEMA ${quoteIdentifier(schema)}`),
-    ...relations.map(({ sql }, index) => {
-      const { schema, table } = names[index] ?? splitName('');
-      return `CREATE VIEW ${quoteIdentifier(schema)}.${quoteIdentifier(table)} AS ${sql}`;
-    }),
-    ...Object.entries(request.settings).map(([name, value]) => setStatement(name, value)),
+    ...[...schemas].map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`),
+    ...inputs.map(
+      ({ schema, table, sql }) =>
+        `CREATE VIEW ${quoteIdentifier(schema)}.${quoteIdentifier(table)} AS ${sql}`,
+    ),
+    ...settings,
   ].join(';\n');
 }
 

@@ -58,7 +58,7 @@ describe('task output', () => {
     expect(response.partitions[0]).toMatchObject({ partition: 0, rows: 1n, workerId: 'w1', url: '' });
     const [file] = response.partitions[0]?.files ?? [];
     expect(file?.inline.length).toBe(Number(file?.bytes));
-    expect(existsSync(file?.path ?? '')).toBe(false);
+    await until(async () => !existsSync(file?.path ?? ''));
     const rows = await fixture.rows(await fixture.runtime(), {
       sql: 'SELECT c0 FROM s',
       inputs: [stageInput('s', response.partitions, 'BIGINT')],
@@ -320,7 +320,7 @@ describe('a worker', () => {
       }),
       caller.signal,
     );
-    const attempt = path.join(worker.spool.root, 'out', 'q_1', '1', '0', '0');
+    const attempt = path.join(worker.spool.root, 'out', 'q_1', '1.0.0');
     await until(async () => existsSync(attempt) && (await readdir(attempt)).length > 0);
     caller.abort();
     expect((await failure(call)).sqlState).toBe('57014');

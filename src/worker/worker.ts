@@ -144,7 +144,7 @@ export class Worker implements WorkerClient {
 
   async dropQuery(queryId: string): Promise<void> {
     this.spool.refuseQuery(queryId);
-    await this.#tasks.stop(queryId);
+    await Promise.all([this.#tasks.stop(queryId), this.#runtime?.stopQuery(queryId)]);
     await this.#deleteQuery(queryId);
   }
 
@@ -178,9 +178,9 @@ export class Worker implements WorkerClient {
   /** Stops what runs and deletes the spool. */
   async close(): Promise<void> {
     this.#draining = true;
-    await this.#tasks.stopAll(
-      new SkeinError(SqlState.adminShutdown, `worker ${this.id} shut down`, { retry: 'task' }),
-    );
+    const reason = new SkeinError(SqlState.adminShutdown, `worker ${this.id} shut down`, { retry: 'task' });
+    await this.#tasks.stopAll(reason);
+    await this.#runtime?.stop(reason);
     this.#duckdb.close();
     await this.#reader.close();
     await this.spool.close();

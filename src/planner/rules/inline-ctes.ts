@@ -4,7 +4,7 @@ import { samePlan } from '../nodes.ts';
 import type { Rule } from '../rule.ts';
 
 /**
- * Puts a CTE in the place of its reference when there is one, or when it is only constants; drops it when there is
+ * Puts a CTE in the place of its reference when there is one, or when it is only constants or rows of another CTE; drops it when there is
  * none. A reference inside a recursive step is evaluated every round, and stays.
  *
  * ```
@@ -31,7 +31,7 @@ function inline(node: PlanNode): PlanNode {
 function inlineWith(node: WithNode): PlanNode {
   const references = countReferences(node.body, node.cteId, false);
   if (references === 0) return node.body;
-  if (references === 1 || isConstant(node.definition)) return replace(node.body, node);
+  if (references === 1 || isCheap(node.definition)) return replace(node.body, node);
   return node;
 }
 
@@ -44,10 +44,12 @@ function countReferences(node: PlanNode, cteId: number, repeated: boolean): numb
   return children(node).reduce((sum, child) => sum + countReferences(child, cteId, repeated), 0);
 }
 
-function isConstant(definition: PlanNode): boolean {
+/** True when reading what the definition reads is no more work than reading its rows: constants, another CTE. */
+function isCheap(definition: PlanNode): boolean {
   for (const node of walk(definition)) {
-    if (node.kind !== 'values' && node.kind !== 'project') return false;
-    if (nodeExprs(node).some(isVolatile)) return false;
+    const cheap =
+      node.kind === 'values' || node.kind === 'cteRef' || node.kind === 'filter' || node.kind === 'project';
+    if (!cheap || nodeExprs(node).some(isVolatile)) return false;
   }
   return true;
 }

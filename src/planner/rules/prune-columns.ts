@@ -78,6 +78,11 @@ function prune(node: PlanNode, required: ReadonlySet<number>, ctes: CteColumns):
     case 'project': {
       const kept = atLeastOne(node, required);
       const exprs = pick(node.exprs, kept);
+      const columns = node.input.kind === 'cteRef' ? ctes.get(node.input.cteId) : undefined;
+      if (columns !== undefined) {
+        for (const position of atLeastOne(node.input, columnsOfAll(exprs))) columns.add(position);
+        return { node: { ...node, exprs, schema: pick(node.schema, kept) }, kept };
+      }
       const { input, at } = inputFor(node.input, columnsOfAll(exprs), ctes);
       return {
         node: {
