@@ -17,6 +17,8 @@ const maxMessageBytes = 256 * 1024 * 1024;
 /** Calls that another process answers at once; a task's call has no limit of its own. */
 const quickCallMs = 5_000;
 
+const idleConnectionMs = 30_000;
+
 const limits = { readMaxBytes: maxMessageBytes, writeMaxBytes: maxMessageBytes };
 
 /** A worker in another process. */
@@ -113,7 +115,8 @@ function httpTransport(url: string, token: string | undefined): Transport {
   return createConnectTransport({
     baseUrl: url,
     httpVersion: '1.1',
-    nodeOptions: { agent: new http.Agent({ keepAlive: true }) },
+    // Idle connections are closed well before the server closes them, which would fail a call on its way.
+    nodeOptions: { agent: new http.Agent({ keepAlive: true, timeout: idleConnectionMs }) },
     acceptCompression: [],
     interceptors: sendToken(token),
     ...limits,
