@@ -16,19 +16,25 @@ const volatileFunctions: ReadonlySet<string> = new Set([
   'setseed',
 ]);
 
-/** Names that a bound plan uses but SQL cannot call, and what to call instead. */
-const callableNames: Readonly<Record<string, string>> = { '!__postfix': 'factorial' };
+/** Names that SQL cannot call, and functions that are operators as well: what to write instead. */
+const writtenNames: Readonly<Record<string, string>> = {
+  '!__postfix': 'factorial',
+  add: '+',
+  subtract: '-',
+  multiply: '*',
+};
 
 /** Their result depends on more than their arguments: the spelling of the query, the engine's internals. */
 const contextFunctions: ReadonlySet<string> = new Set(['alias', 'stats', 'vector_type', 'current_query']);
 
-const arithmetic: ReadonlySet<string> = new Set(['+', '-', '*', 'add', 'subtract', 'multiply']);
+const arithmetic: ReadonlySet<string> = new Set(['+', '-', '*']);
 const lambdaFunctions = /^(list_|array_)?(transform|apply|filter|reduce)$/;
 const listAggregates = /^(list|array)_aggr(egate)?$/;
 
 /** Reads a call, putting back into its arguments what DuckDB moved into `function_data` when it bound them. */
 export function readCall(fields: Fields, reader: ExpressionReader): Expr {
-  const name = fields.string('name');
+  const boundName = fields.string('name');
+  const name = writtenNames[boundName] ?? boundName;
   if (contextFunctions.has(name)) throw new UnreadablePlan(`the function ${name}`);
   fields.ignore('arguments', 'catalog_name', 'schema_name', 'has_serialize', 'is_operator');
   const type = readType(fields.get('return_type'));
@@ -42,7 +48,7 @@ export function readCall(fields: Fields, reader: ExpressionReader): Expr {
   if (original > 0 && original !== args.length) throw new UnreadablePlan(`the arguments of ${name}`);
   return {
     kind: 'call',
-    name: callableNames[name] ?? name,
+    name,
     args,
     type,
     volatile: volatileFunctions.has(name),
