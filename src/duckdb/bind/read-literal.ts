@@ -146,7 +146,7 @@ function readTime(value: bigint, name: TimeName): string {
       return formatTimestamp(value, 9);
     case 'TIMESTAMP WITH TIME ZONE': {
       const text = formatTimestamp(value, 6);
-      return text.endsWith('infinity') ? text : text.replace(/( \(BC\))?( .*)$/, '$2+00$1');
+      return text.endsWith('infinity') ? text : `${text}+00`;
     }
     default:
       return assertNever(name);

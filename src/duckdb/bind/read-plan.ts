@@ -151,14 +151,27 @@ export class PlanReader {
 
   #readValues(fields: Fields): PlanNode {
     const input = this.input(fields);
-    if (input.kind !== 'values' || input.rows.length !== 1) throw new UnreadablePlan('VALUES over rows');
     fields.ignore('table_index');
     const over = this.expressions(fields);
     const rows = fields.list('expressions').map((row) => {
       if (!Array.isArray(row)) throw new UnreadablePlan('VALUES without rows');
       return over.readAll(row as readonly Json[]);
     });
-    return { kind: 'values', rows, schema: unnamed(fields.list('expr_types').map(readType)) };
+    const schema = unnamed(fields.list('expr_types').map(readType));
+    return input === dummyRow ? { kind: 'values', rows, schema } : this.#valuesOver(input, rows, schema);
+  }
+
+  /** VALUES of the columns of its input, once for each of the input's rows: a union of projections of the same rows. */
+  #valuesOver(input: PlanNode, rows: readonly (readonly Expr[])[], schema: Schema): PlanNode {
+    const [first, ...rest] = rows;
+    if (first === undefined) throw new UnreadablePlan('VALUES without rows');
+    if (rest.length === 0) return { kind: 'project', input, exprs: first, schema };
+    const cteId = this.newCteId();
+    const name = `rows${cteId}`;
+    const source: PlanNode = { kind: 'cteRef', cteId, name, schema: input.schema };
+    const inputs = rows.map((exprs): PlanNode => ({ kind: 'project', input: source, exprs, schema }));
+    const body: PlanNode = { kind: 'setOperation', op: 'union', all: true, inputs, schema };
+    return { kind: 'with', cteId, name, definition: input, body, schema };
   }
 
   #readProjection(fields: Fields): PlanNode {
