@@ -36,7 +36,7 @@ const catalogSchemas: ReadonlySet<string> = new Set(['information_schema', 'pg_c
 /**
  * Holds every function and relation that the SQL names against what is allowed, before anything is bound: binding
  * already runs functions of constants.
- * @throws SkeinError 42501 on a function that must not be called, 42883 and 42P01 on unknown names, 0A000 where a
+ * @throws SkeinError 42501 on a function that must not be called, 54000 on constants that make huge values, 42883 and 42P01 on unknown names, 0A000 where a
  * catalog query reads a table
  */
 export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
@@ -56,6 +56,10 @@ export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
       throw refusedFunction(call, context, 'table function', allowedTableFunctions);
     }
     catalog ??= call;
+  }
+  for (const call of facts.largeValues) {
+    const message = `${call.name} of these constants makes a value that is too large`;
+    throw new SkeinError(SqlState.limitExceeded, message, at(call, context));
   }
   const tables = new Set<string>();
   for (const table of facts.tables) {

@@ -1,4 +1,8 @@
 import { type Json, JsonNumber, type JsonObject } from './parse-json.ts';
+import { constantSize } from './value-size.ts';
+
+/** A value of constants is made when its query is bound, on the coordinator. */
+const maxValueBytes = 64 * 1024 * 1024;
 
 /** A name in the SQL, as the parser took it. */
 export interface NamedUse {
@@ -24,6 +28,8 @@ export interface SqlFacts {
   readonly ctes: ReadonlySet<string>;
   /** True for SHOW and DESCRIBE anywhere in the statement. */
   readonly shows: boolean;
+  /** Calls of constants whose value may be larger than `maxValueBytes`. */
+  readonly largeValues: readonly NamedUse[];
   /** The statement itself has an ORDER BY. */
   readonly ordered: boolean;
 }
@@ -34,6 +40,7 @@ interface MutableFacts {
   readonly tables: NamedUse[];
   readonly describedTables: NamedUse[];
   readonly ctes: Set<string>;
+  readonly largeValues: NamedUse[];
   shows: boolean;
 }
 
@@ -45,6 +52,7 @@ export function inspectSql(statement: Json): SqlFacts {
     tables: [],
     describedTables: [],
     ctes: new Set(),
+    largeValues: [],
     shows: false,
   };
   visit(statement, facts, false);
@@ -65,7 +73,11 @@ function visit(json: Json | undefined, facts: MutableFacts, describing: boolean)
     visitTableFunction(object, facts, describing);
     return;
   }
-  if (kind === 'FUNCTION' || kind === 'WINDOW') facts.functions.push(call(object));
+  if (kind === 'FUNCTION' || kind === 'WINDOW') {
+    const found = call(object);
+    facts.functions.push(found);
+    if (constantSize(object) > maxValueBytes) facts.largeValues.push(found);
+  }
   let inside = describing;
   if (type === 'BASE_TABLE') {
     (describing ? facts.describedTables : facts.tables).push(use(object, 'table_name'));

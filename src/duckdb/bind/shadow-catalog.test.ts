@@ -219,6 +219,25 @@ describe('the gate', () => {
     await expect(bind(sql)).rejects.toMatchObject({ sqlState });
   });
 
+  it.each([
+    "SELECT repeat('x', 5000000000)",
+    "SELECT length(repeat(repeat('x', 100000), 30000))",
+    'SELECT len(range(200000000))',
+    'SELECT unnest(generate_series(1, 1000000000))',
+    "SELECT lpad('x', 2000000000::INTEGER, 'y')",
+    "SELECT list_transform(range(1000000), lambda x: repeat('x', 1000))",
+    'SELECT id FROM users WHERE len(list_resize([1], 300000000)) > 0',
+  ])('refuses %s before it is computed', async (sql) => {
+    await expect(bind(sql)).rejects.toMatchObject({ sqlState: '54000' });
+  });
+
+  it.each([
+    'SELECT count(*) FROM range(1000000000000)',
+    "SELECT repeat(name, 100), lpad(name, 20, '-'), range(-5, 5), range(id) FROM users",
+  ])('lets %s be', async (sql) => {
+    expect(await bind(sql)).toMatchObject({ kind: 'plan' });
+  });
+
   it('does not mistake strings and names for calls', async () => {
     expect(await bind(`SELECT 'read_csv(1)' AS "query" FROM users AS "glob"`)).toMatchObject({
       kind: 'plan',
