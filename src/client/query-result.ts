@@ -68,10 +68,12 @@ export class RunningQueries {
       setMaxListeners(0, caller);
       caller.addEventListener('abort', onCaller, { once: true });
     }
-    return new RunningQuery(start, controller, () => {
+    const release = (): void => {
       this.#running.delete(controller);
       caller?.removeEventListener('abort', onCaller);
-    });
+    };
+    controller.signal.addEventListener('abort', release, { once: true });
+    return new RunningQuery(start, controller, release);
   }
 
   /** Cancels every query, and those to come, with 57014. */

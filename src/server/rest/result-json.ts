@@ -1,4 +1,4 @@
-import { toSkeinError } from '../../common/index.ts';
+import { SkeinError, SqlState, toSkeinError } from '../../common/index.ts';
 import type { QueryHandle, QueryStats } from '../../coordinator/index.ts';
 import { type JsonEncoder, jsonEncoder, type RecordBatch, type Schema } from '../../types/index.ts';
 import { columnsJson, errorJson } from './views.ts';
@@ -17,19 +17,25 @@ export class RowEncoder {
     this.#encoders = schema.map((column) => jsonEncoder(column.type));
   }
 
+  /** @throws SkeinError 54000 for a row beyond the longest string that JavaScript has */
   *chunks(batch: RecordBatch): Generator<string> {
     const cells = batch.columns.map((values, index) => ({ values, encode: this.#encoders[index] ?? String }));
     const [first, ...rest] = cells;
     let text = '';
-    for (let row = 0; row < batch.rowCount; row++) {
-      text += text === '' ? '[' : ',[';
-      if (first !== undefined) text += first.encode(first.values[row] ?? null);
-      for (const { values, encode } of rest) text += `,${encode(values[row] ?? null)}`;
-      text += ']';
-      if (text.length >= chunkLength) {
-        yield text;
-        text = '';
+    try {
+      for (let row = 0; row < batch.rowCount; row++) {
+        text += text === '' ? '[' : ',[';
+        if (first !== undefined) text += first.encode(first.values[row] ?? null);
+        for (const { values, encode } of rest) text += `,${encode(values[row] ?? null)}`;
+        text += ']';
+        if (text.length >= chunkLength) {
+          yield text;
+          text = '';
+        }
       }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new SkeinError(SqlState.limitExceeded, 'a row of the result is too long to be sent as JSON');
     }
     if (text !== '') yield text;
   }
