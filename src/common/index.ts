@@ -18,6 +18,7 @@ export {
   type WorkerId,
   workerId,
 } from './ids.ts';
+export { mapConcurrently } from './map-concurrently.ts';
 export { nearestName } from './nearest.ts';
 export { systemClock, systemRandom } from './system.node.ts';
 export { formatBytes, formatCount, formatDuration, parseBytes, parseDuration } from './units.ts';

@@ -23,7 +23,7 @@ export interface ExchangeReaderOptions extends FileBringerOptions {
   readonly dir: string;
   /** Fetched files that no task uses are kept up to this many bytes. */
   readonly cacheBytes: number;
-  /** Files fetched or verified at once. */
+  /** Files fetched at once from one holder, and verified at once on this host. */
   readonly concurrency?: number;
   readonly faults?: ExchangeFaults;
 }
@@ -67,7 +67,9 @@ const defaultConcurrency = 4;
 export class ExchangeReader {
   readonly #options: ExchangeReaderOptions;
   readonly #bringer: FileBringer;
-  readonly #slots: Semaphore;
+  /** By holder, so that one that does not answer holds up nobody else's files. */
+  readonly #slots = new Map<string, Semaphore>();
+  readonly #concurrency: number;
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
   #serial = 0;
@@ -76,10 +78,9 @@ export class ExchangeReader {
   #misses = 0;
 
   constructor(options: ExchangeReaderOptions) {
-    const connections = options.concurrency ?? defaultConcurrency;
     this.#options = options;
-    this.#slots = new Semaphore(connections);
-    this.#bringer = new FileBringer({ ...options, connections });
+    this.#concurrency = options.concurrency ?? defaultConcurrency;
+    this.#bringer = new FileBringer({ ...options, connections: this.#concurrency });
   }
 
   get cacheStats(): CacheStats {
@@ -154,10 +155,10 @@ export class ExchangeReader {
     // A serial number, so that a file which is just being evicted is never written.
     this.#serial += 1;
     const target = path.join(this.#options.dir, wanted.producer.queryId, `${this.#serial}.${key}`);
-    const ready = this.#slots.run(async () => {
+    const ready = this.#inTurn(wanted, signal, async () => {
       await this.#injectFault(wanted);
       return this.#bringer.bring(wanted, target, unreachable, signal);
-    }, signal);
+    });
     const entry: Entry = { key, ready, brought: undefined, users: 1 };
     this.#entries.set(key, entry);
     try {
@@ -169,6 +170,17 @@ export class ExchangeReader {
     if (this.#entries.get(key) === entry) this.#bytes += entry.brought.ownBytes;
     this.#evict();
     return entry;
+  }
+
+  async #inTurn<T>({ ref }: WantedFile, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const holder = ref.hostId === this.#options.hostId ? '' : ref.url;
+    const slots = this.#slots.get(holder) ?? new Semaphore(this.#concurrency);
+    this.#slots.set(holder, slots);
+    try {
+      return await slots.run(work, signal);
+    } finally {
+      if (slots.isIdle) this.#slots.delete(holder);
+    }
   }
 
   async #injectFault({ ref, file }: WantedFile): Promise<void> {

@@ -21,7 +21,7 @@ export interface FetchLimits {
 
 export const defaultFetchLimits: FetchLimits = {
   connectTimeoutMs: 3_000,
-  headersTimeoutMs: 10_000,
+  headersTimeoutMs: 5_000,
   idleTimeoutMs: 10_000,
   minBytesPerSecond: 64 * 1024,
   tries: 3,

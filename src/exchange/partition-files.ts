@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
-import type { AttemptId } from '../common/index.ts';
+import { type AttemptId, mapConcurrently } from '../common/index.ts';
 import {
   type PartitionFile,
   PartitionFileSchema,

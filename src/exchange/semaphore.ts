@@ -2,15 +2,18 @@ import { abortReason } from '../rpc/index.ts';
 
 /** Lets at most `slots` pieces of work run at once; the others wait in order. */
 export class Semaphore {
+  readonly #slots: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(slots: number) {
+    this.#slots = slots;
     this.#free = slots;
   }
 
-  get waiting(): number {
-    return this.#waiting.length;
+  /** Nothing runs, nothing waits. */
+  get isIdle(): boolean {
+    return this.#free === this.#slots;
   }
 
   /** Runs `work` when a slot is free; rejects with the signal's reason when it aborts before. */

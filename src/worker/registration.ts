@@ -33,7 +33,8 @@ export interface RegistrationOptions {
 export class Registration {
   readonly #options: RegistrationOptions;
   readonly #stop = new AbortController();
-  #count = 0;
+  #accepted = false;
+  #leaving = false;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -57,6 +58,7 @@ export class Registration {
   /** Tells the coordinator to send no more tasks. Heartbeats go on. */
   async leave(): Promise<void> {
     const { coordinator, worker, log } = this.#options;
+    this.#leaving = true;
     await coordinator.leave(worker.id, this.#stop.signal).catch((error: unknown) => {
       log?.warn(
         { error: toSkeinError(error).message },
@@ -73,14 +75,18 @@ export class Registration {
     const { coordinator, worker, clock, log } = this.#options;
     const { signal } = this.#stop;
     let registration = await first;
+    let silent = false;
     for (;;) {
       await sleep(clock, registration.heartbeatMs, signal);
       try {
         const { known } = await coordinator.heartbeat(await worker.getStatus(), signal);
-        if (known) continue;
+        if (silent) log?.info({}, 'the coordinator answers again');
+        silent = false;
+        if (known || this.#leaving) continue;
       } catch (error) {
         if (signal.aborted) return;
-        log?.warn({ error: toSkeinError(error).message }, 'the coordinator did not take a heartbeat');
+        if (!silent) log?.warn({ error: toSkeinError(error).message }, 'the coordinator does not answer');
+        silent = true;
         continue;
       }
       log?.info({}, 'the coordinator does not know this worker: registering again');
@@ -88,25 +94,36 @@ export class Registration {
     }
   }
 
-  /** Tries until it works; throws only what another try cannot change. */
+  /** Tries until it works. Throws only at first, what another try cannot change: later the coordinator may. */
   async #register(): Promise<RegisterResponse> {
     const { coordinator, worker, url, clock, random, log } = this.#options;
     const { signal } = this.#stop;
     for (let delayMs = firstRetryMs; ; delayMs = Math.min(2 * delayMs, lastRetryMs)) {
       try {
         // Whoever forgot this worker has written off its outputs.
-        if (this.#count > 0) await worker.spool.discardCommitted();
+        await worker.spool.discardCommitted();
         const response = await coordinator.register(this.#request(), signal);
-        await worker.allowReading(response.dataRoots);
-        this.#count += 1;
+        await this.#allowReading(response.dataRoots);
+        this.#accepted = true;
         log?.info({ url, workerId: worker.id }, 'registered with the coordinator');
         return response;
       } catch (error) {
         const skein = toSkeinError(error);
-        if (signal.aborted || skein.retry === 'never') throw skein;
+        if (signal.aborted || (skein.retry === 'never' && !this.#accepted)) throw skein;
         log?.warn({ error: skein.message }, 'could not register with the coordinator; trying again');
       }
       await sleep(clock, delayMs * (0.5 + random.next()), signal);
+    }
+  }
+
+  /** A worker that cannot read the data must not get tasks. */
+  async #allowReading(dataRoots: readonly string[]): Promise<void> {
+    const { worker, coordinator } = this.#options;
+    try {
+      await worker.allowReading(dataRoots);
+    } catch (error) {
+      await coordinator.leave(worker.id, this.#stop.signal).catch(() => {});
+      throw error;
     }
   }
 

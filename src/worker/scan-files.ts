@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { SkeinError, SqlState } from '../common/index.ts';
+import { mapConcurrently, SkeinError, SqlState } from '../common/index.ts';
 import { parquetRowCount } from '../exchange/index.ts';
 import type { FileScan } from '../rpc/index.ts';
 
 /** File systems and JSON round times differently; a rewrite moves them further. */
 const timeToleranceMs = 1;
 const rowCountsKept = 10_000;
+const filesAtOnce = 16;
 
 export interface ScanSize {
   /** Undefined where only reading the files could tell (CSV, JSON). */
@@ -25,13 +26,11 @@ export class ScanFiles {
   async check(scan: FileScan): Promise<ScanSize> {
     const paths = [...new Set(scan.splits.map((split) => split.path))];
     const sizes = new Map<string, { readonly rows: number | undefined; readonly bytes: number }>();
-    await Promise.all(
-      paths.map(async (path) => {
-        const { bytes, modifiedMs } = await this.#unchanged(path, scan);
-        const rows = scan.format === 'parquet' ? await this.#rows(path, bytes, modifiedMs) : undefined;
-        sizes.set(path, { rows, bytes });
-      }),
-    );
+    await mapConcurrently(paths, filesAtOnce, async (path) => {
+      const { bytes, modifiedMs } = await this.#unchanged(path, scan);
+      const rows = scan.format === 'parquet' ? await this.#rows(path, bytes, modifiedMs) : undefined;
+      sizes.set(path, { rows, bytes });
+    });
     let rows: number | undefined = 0;
     let bytes = 0;
     for (const split of scan.splits) {
@@ -48,7 +47,7 @@ export class ScanFiles {
   /** The same question once more, after the files were read. */
   async recheck(scan: FileScan): Promise<void> {
     const paths = new Set(scan.splits.map((split) => split.path));
-    await Promise.all([...paths].map((path) => this.#unchanged(path, scan)));
+    await mapConcurrently([...paths], filesAtOnce, (path) => this.#unchanged(path, scan));
   }
 
   async #unchanged(path: string, scan: FileScan): Promise<{ bytes: number; modifiedMs: number }> {

@@ -35,6 +35,7 @@ class TestCoordinator implements CoordinatorClient {
   readonly heartbeats: WorkerStatus[] = [];
   readonly left: string[] = [];
   known = true;
+  dataRoots = [tpchDir];
   refusal: SkeinError | undefined;
   readonly #server = http.createServer(coordinatorHttpHandler(this, token));
 
@@ -47,7 +48,7 @@ class TestCoordinator implements CoordinatorClient {
     if (this.refusal !== undefined) throw this.refusal;
     this.registered.push(request);
     this.known = true;
-    return create(RegisterResponseSchema, { dataRoots: [tpchDir], heartbeatMs: 10 });
+    return create(RegisterResponseSchema, { dataRoots: this.dataRoots, heartbeatMs: 10 });
   }
 
   async heartbeat(status: WorkerStatus) {
@@ -288,6 +289,14 @@ describe('worker server', () => {
     coordinator.refusal = new SkeinError('0A000', 'another version');
     const refused = await start('w2');
     expect((await failure(refused.registered)).message).toBe('another version');
+  });
+
+  it('leaves again where it does not have the data', async () => {
+    coordinator.dataRoots = ['/no/such/folder'];
+    const server = await start('w1');
+    const error = await failure(server.registered);
+    expect(error).toMatchObject({ sqlState: '58P01', details: { path: '/no/such/folder' } });
+    expect(coordinator.left).toEqual(['w1']);
   });
 
   it('is a failed connection once it is gone', async () => {
