@@ -55,7 +55,12 @@ export async function inspectFiles(
   }
   const options =
     kind === 'csv'
-      ? await sniffCsv(connection, files[0]?.path ?? '', fileColumns, signal)
+      ? await sniffCsv(
+          connection,
+          files.map(({ path }) => path),
+          fileColumns,
+          signal,
+        )
       : jsonOptions(fileColumns);
   return {
     schema,
@@ -118,26 +123,41 @@ function difference(a: SqlValue | undefined, b: SqlValue | undefined): readonly 
   return names(a).filter((name) => !other.has(name));
 }
 
-/** The dialect of the first file holds for all; the types are those that DuckDB found over all files. */
+/** Files looked at for the table's quotes: a file without any does not tell what the others use. */
+const sniffedFiles = 32;
+
+/**
+ * The dialect of the first file holds for all, with the first quote and escape that any of them uses; the types are
+ * those that DuckDB found over all files.
+ */
 async function sniffCsv(
   connection: DuckDbConnection,
-  path: string,
+  paths: readonly string[],
   columns: Schema,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
-  const [row] = await connection.rows(
-    `SELECT "Delimiter", "Quote", "Escape", "Comment", "SkipRows", "HasHeader", "DateFormat", "TimestampFormat"
-     FROM sniff_csv(${quoteLiteral(path)})`,
-    signal,
-  );
-  const [delim, quote, escaping, comment, skip, header, dateFormat, timestampFormat] = row ?? [];
+  const rows: SqlValue[][] = [];
+  for (const path of paths.slice(0, sniffedFiles)) {
+    const [row = []] = await connection.rows(
+      `SELECT "Delimiter", "Quote", "Escape", "Comment", "SkipRows", "HasHeader", "DateFormat", "TimestampFormat"
+       FROM sniff_csv(${quoteLiteral(path)})`,
+      signal,
+    );
+    rows.push([...row]);
+  }
+  const [[delim, , , comment, skip, header, dateFormat, timestampFormat] = []] = rows;
   const text = (value: SqlValue | undefined): string =>
     quoteLiteral(value === '(empty)' ? '' : String(value ?? ''));
+  const used = (column: number): SqlValue =>
+    rows.map((row) => row[column] ?? '(empty)').find((value) => value !== '(empty)') ?? '(empty)';
+  const quote = used(1);
+  const escaping = used(2);
   return {
     auto_detect: 'false',
     delim: text(delim),
     quote: text(quote),
-    escape: text(escaping),
+    // Nothing escaped where it was sniffed: a doubled quote, as RFC 4180 has it.
+    escape: text(escaping === '(empty)' ? quote : escaping),
     comment: text(comment),
     skip: String(skip ?? 0),
     header: String(header ?? false),

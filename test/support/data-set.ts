@@ -120,7 +120,7 @@ const words = `i::INTEGER AS id,
 const ticks = `(i % 4)::INTEGER AS sym, TIMESTAMP '2024-01-01 09:00:00' + to_seconds(i * 37 % 5000) AS at,
   (100 + ${h(41, 400)} / 4.0)::DOUBLE AS price`;
 const trades = `i::INTEGER AS id, CASE WHEN i % 11 = 0 THEN NULL ELSE (i % 5)::INTEGER END AS sym,
-  CASE WHEN i % 13 = 0 THEN NULL ELSE TIMESTAMP '2024-01-01 08:59:30' + to_seconds(i * 61 % 5100) END AS at,
+  TIMESTAMP '2024-01-01 08:59:30' + to_seconds(i * 61 % 5100) AS at,
   (${h(42, 50)} + 1)::INTEGER AS amount`;
 
 const parquet: readonly ParquetTable[] = [
@@ -171,9 +171,9 @@ const parquet: readonly ParquetTable[] = [
 
 const csvFiles: Readonly<Record<string, string>> = {
   'visits/part-0.csv':
-    'id,who,page,seconds,on_day,score\n1,ann,/home,12,2024-01-01,1.5\n2,bob,"/a,b",7,2024-01-02,\n3,,/home,,2024-01-03,2.25\n',
+    'id,who,page,seconds,on_day,score\n1,ann,/home,12,2024-01-01,1.5\n2,bob,/a,7,2024-01-02,\n3,,/home,,2024-01-03,2.25\n',
   'visits/part-1.csv':
-    'id,who,page,seconds,on_day,score\n4,ann,"say ""hi""",30,2024-02-01,0.5\n5,cleo,/x,1,2024-02-29,-1.0\n',
+    'id,who,page,seconds,on_day,score\n4,ann,"say ""hi""",30,2024-02-01,0.5\n5,cleo,"/a,b",1,2024-02-29,-1.0\n',
   'visits/part-2.csv':
     'id,who,page,seconds,on_day,score\n6,bob,/home,12,2024-03-01,1.5\n7,дима,/ü,99,2024-03-02,\n',
   'codes.csv': 'code;label\n1;one\n2;two\n3;\n4;four\n',

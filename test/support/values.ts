@@ -2,6 +2,7 @@ import {
   DuckDBArrayValue,
   DuckDBBlobValue,
   DuckDBDateValue,
+  DuckDBDecimalValue,
   DuckDBListValue,
   DuckDBMapValue,
   DuckDBStructValue,
@@ -9,6 +10,7 @@ import {
   DuckDBTypeId,
   DuckDBUnionValue,
   type DuckDBValue,
+  DuckDBVariantValue,
 } from '@duckdb/node-api';
 import type { SqlValue } from '../../src/types/index.ts';
 
@@ -42,7 +44,10 @@ function members(names: readonly string[], types: readonly DuckDBType[]): string
     .join(', ');
 }
 
-/** A value of DuckDB's Node binding in the form that src/types gives to SqlValue. */
+/**
+ * A value of DuckDB's Node binding in the form that src/types gives to SqlValue; text as DuckDB's own casts spell it,
+ * from which the binding's `toString` differs here and there.
+ */
 export function sqlValue(value: DuckDBValue): SqlValue {
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(sqlValue);
@@ -54,7 +59,12 @@ export function sqlValue(value: DuckDBValue): SqlValue {
   }
   if (value instanceof DuckDBUnionValue) return { tag: value.tag, value: sqlValue(value.value) };
   if (value instanceof DuckDBBlobValue) return value.bytes;
-  // The binding spells infinite dates as days far away.
+  if (value instanceof DuckDBVariantValue) {
+    return typeof value.value === 'string' ? value.value : String(value);
+  }
   if (value instanceof DuckDBDateValue && !value.isFinite) return value.days > 0 ? 'infinity' : '-infinity';
+  if (value instanceof DuckDBDecimalValue && value.width === value.scale) {
+    return String(value).replace(/^(-?)0\./, '$1.');
+  }
   return String(value);
 }
