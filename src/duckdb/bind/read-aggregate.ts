@@ -76,12 +76,12 @@ function readQuantiles(name: string, originals: readonly Json[], data: Fields): 
   const values = data.list('quantiles').map(quantileText);
   const negative = data.flag('desc');
   const texts = values.map((text) => (negative ? `-${text}` : text));
-  const double = scalar('DOUBLE');
+  const float = scalar(name === 'approx_quantile' ? 'FLOAT' : 'DOUBLE');
   const asList = originals[1] instanceof Map && originals[1].get('id') === 'LIST';
   const literal = (value: LiteralValue, type: SqlType): Expr => ({ kind: 'literal', value, type });
   const [first] = texts;
   if (first === undefined) throw new UnreadablePlan(`${name} without quantiles`);
-  const quantile = asList ? literal(texts, { kind: 'list', element: double }) : literal(first, double);
+  const quantile = asList ? literal(texts, { kind: 'list', element: float }) : literal(first, float);
   if (name !== 'reservoir_quantile') return [quantile];
   return [quantile, literal(String(data.integer('sample_size')), scalar('INTEGER'))];
 }
