@@ -164,7 +164,7 @@ describe('ExchangeReader', () => {
       if (holder.requests.length > 2) return serveWell(request, response, whole);
       const from = Number(/(\d+)/.exec(request.headers.range ?? '')?.[1] ?? 0);
       response.writeHead(from > 0 ? 206 : 200, { 'content-length': whole.length - from });
-      response.write(whole.subarray(from, from + 100_000), () => setTimeout(() => response.destroy(), 20));
+      response.write(whole.subarray(from, from + 100_000), () => response.socket?.end());
     };
     const reader = await openReader();
     using opened = await reader.open([ref()], signal);

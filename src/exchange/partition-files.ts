@@ -28,6 +28,9 @@ export interface Holder {
 /** Outputs up to this many bytes in all travel inside the task's response. */
 export const inlineBytes = 64 * 1024;
 
+/** Each is read through a buffer of its own. */
+const filesAtOnce = 4;
+
 export interface DescribedPartitions {
   /** One entry a partition that has rows, ascending. */
   readonly partitions: PartitionRef[];
@@ -47,7 +50,7 @@ export async function describePartitions(
   files: readonly WrittenFile[],
   holder: Holder,
 ): Promise<DescribedPartitions> {
-  const described = await Promise.all(files.map(describeFile));
+  const described = await mapConcurrently(files, filesAtOnce, describeFile);
   const sum = (count: (file: PartitionFile) => bigint): number =>
     Number(described.reduce((total, { file }) => total + count(file), 0n));
   const bytes = sum((file) => file.bytes);
