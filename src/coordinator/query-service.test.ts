@@ -161,6 +161,18 @@ describe('a query', () => {
     expect(await engine.rows(sql, off)).toEqual([['1995-01-01 00:00:00+00']]);
   });
 
+  it('looks up the columns of a PIVOT with a query of its own', async () => {
+    await start();
+    const sql =
+      'FROM (PIVOT (FROM nation JOIN region ON n_regionkey = r_regionkey) ON r_name USING count(*))';
+    const handle = await engine.service.submit({
+      sql: `SELECT sum("ASIA") + sum("EUROPE") ${sql}`,
+      settings: off,
+    });
+    expect((await drain(handle)).map((batch) => batch.columns)).toEqual([[[10n]]]);
+    await expectNothingLeft();
+  });
+
   it.each([
     ['SELECT * FROM lineitems', '42P01', 14],
     ['EXPLAIN SELECT x FROM lineitem', '42703', 15],

@@ -18,7 +18,7 @@ import { FakeClock } from '../fake-clock.ts';
 import { Membership, protocolVersion } from '../members/index.ts';
 import { defaultScheduleLimits } from '../scheduler/index.ts';
 import type { ExecutionPlan, ExecutionStage } from './execution-plan.ts';
-import { QueryRun, type RootAttempt } from './query-run.ts';
+import { QueryRun, type QueryRunOptions, type RootAttempt } from './query-run.ts';
 
 const columns = [{ name: 'a', type: scalar('INTEGER') }];
 const operators = { kind: 'test', details: [], estimatedRows: undefined, children: [] };
@@ -93,8 +93,9 @@ class Cluster {
     this.#stops.get(id)?.();
   }
 
-  run(plan: ExecutionPlan = makePlan()): QueryRun {
+  run(plan: ExecutionPlan = makePlan(), replan?: QueryRunOptions['replan']): QueryRun {
     const run = new QueryRun({
+      ...(replan === undefined ? {} : { replan }),
       plan,
       queryId: 'q',
       settings: { TimeZone: 'UTC' },
@@ -273,6 +274,59 @@ describe('QueryRun', () => {
     finishRoot(run, again);
     expect(await run.ended).toEqual({ kind: 'completed' });
     expect(cluster.released).toEqual(['q: a b', 'q-1: b']);
+  });
+
+  it('takes another plan for the restart when the fragments of one cannot be run', async () => {
+    const cluster = new Cluster('a', 'b');
+    cluster.answer = async (request, _signal, worker) => {
+      if (request.sql === 'SELECT 11') throw new SkeinError('42883', 'no function of this name');
+      return succeed(request, worker);
+    };
+    const causes: string[] = [];
+    const simple: ExecutionPlan = {
+      ...makePlan(),
+      original: true,
+      stages: [stage(7, {}), stage(8, { inputs: [{ kind: 'stage', name: 'in', stage: 0, read: 'all' }] })],
+    };
+    const run = cluster.run(makePlan(), async (cause) => {
+      causes.push(cause.message);
+      // Who comes or goes meanwhile is seen by the new plan's start.
+      cluster.join('c');
+      return simple;
+    });
+    const root = await run.nextRoot();
+    expect(root.request.sql).toBe('SELECT 8');
+    expect(run.plan).toBe(simple);
+    finishRoot(run, root);
+    expect(await run.ended).toEqual({ kind: 'completed' });
+    expect(causes).toEqual(['no function of this name']);
+  });
+
+  it("takes such an error for the user's where the query runs as it was written", async () => {
+    const cluster = new Cluster('a', 'b');
+    cluster.answer = () => Promise.reject(new SkeinError('42883', 'no function of this name'));
+    const run = cluster.run({ ...makePlan(), original: true }, () => Promise.reject(new Error('not asked')));
+    await expect(run.nextRoot()).rejects.toMatchObject({ sqlState: '42883' });
+  });
+
+  it('ends when there is no other plan', async () => {
+    const cluster = new Cluster('a', 'b');
+    cluster.answer = () => Promise.reject(new SkeinError('58030', 'changed', { retry: 'query' }));
+    const run = cluster.run(makePlan(), () => Promise.reject(new SkeinError('58P01', 'gone')));
+    await expect(run.nextRoot()).rejects.toMatchObject({ sqlState: '58P01' });
+    expect(cluster.released).toEqual(['q: a b', 'q-1: ']);
+  });
+
+  it('can be canceled while it is planned again', async () => {
+    const cluster = new Cluster('a', 'b');
+    cluster.answer = () => Promise.reject(new SkeinError('58030', 'changed', { retry: 'query' }));
+    let planned: (plan: ExecutionPlan) => void = () => {};
+    const run = cluster.run(makePlan(), () => new Promise((resolve) => (planned = resolve)));
+    await cluster.clock.advance(1);
+    run.cancel();
+    planned(makePlan());
+    await expect(run.nextRoot()).rejects.toMatchObject({ sqlState: '57014' });
+    expect(cluster.started).toHaveLength(2);
   });
 
   it('moves on when a worker is lost, and ignores what it still says', async () => {
