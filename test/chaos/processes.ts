@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const program = new URL('../../dist/cli/skein.cjs', import.meta.url).pathname;
+
+/** A `skein` process of the built package; what it prints is kept for the report of a failing test. */
+export class SkeinProcess {
+  readonly child: ChildProcess;
+  #output = '';
+
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(process.execPath, [program, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+      });
+    }
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** The first match in what it prints, within a bounded time. */
+  async printed(pattern: RegExp, withinMs = 20_000): Promise<string> {
+    await until(`output like ${pattern}`, withinMs, () => {
+      if (!this.running) throw new Error(`skein ended early:\n${this.#output}`);
+      return pattern.test(this.#output);
+    });
+    const match = pattern.exec(this.#output);
+    return match?.[1] ?? match?.[0] ?? '';
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  /** Kills it as a power cut would; resolves when it is gone. */
+  async kill(): Promise<void> {
+    if (!this.running) return;
+    const gone = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Asks it to end; resolves with its exit code. */
+  async stop(withinMs = 20_000): Promise<number | null> {
+    if (this.running) {
+      const gone = once(this.child, 'exit', { signal: AbortSignal.timeout(withinMs) });
+      this.child.kill('SIGTERM');
+      await gone;
+    }
+    return this.child.exitCode;
+  }
+}
+
+/** Polls until the condition holds; fails after a bounded time. */
+export async function until(
+  what: string,
+  withinMs: number,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited ${withinMs} ms in vain for ${what}`);
+    await delay(20);
+  }
+}
