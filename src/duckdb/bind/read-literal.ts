@@ -95,14 +95,8 @@ function readScalar(value: Json | undefined, name: ScalarName): LiteralValue {
       return value;
     case 'UUID':
       return readUuid(readBigint(value));
-    case 'INTERVAL': {
-      const fields = new Fields(value, 'interval');
-      return formatInterval(
-        fields.integer('months'),
-        fields.integer('days'),
-        readBigint(fields.get('micros')),
-      );
-    }
+    case 'INTERVAL':
+      return readInterval(new Fields(value, 'interval'));
     case 'DATE':
     case 'TIME':
     case 'TIME_NS':
@@ -122,6 +116,19 @@ function readScalar(value: Json | undefined, name: ScalarName): LiteralValue {
     default:
       return assertNever(name);
   }
+}
+
+/** DuckDB does not read long times as it spells them: `2562047788:00:54.775807`. */
+const longestMicros = 3_600_000_000n * 1_000_000n;
+
+function readInterval(fields: Fields): string {
+  const months = fields.integer('months');
+  const days = fields.integer('days');
+  const micros = readBigint(fields.get('micros'));
+  const isLong = micros > longestMicros || micros < -longestMicros;
+  return isLong
+    ? `${months} months ${days} days ${micros} microseconds`
+    : formatInterval(months, days, micros);
 }
 
 type TimeName = Extract<ScalarName, `${'DATE' | 'TIME'}${string}`>;

@@ -101,8 +101,8 @@ export function printPositionalJoin(
   const left = new Set([...needed].filter((index) => index < width));
   const right = new Set([...needed].filter((index) => index >= width).map((index) => index - width));
   const sides = [
-    asRelation(printer, printer.print(node.left, left), left, false),
-    asRelation(printer, printer.print(node.right, right), right, false),
+    asRelation(printer, printer.printJoined(node.left, left), left, false),
+    asRelation(printer, printer.printJoined(node.right, right), right, false),
   ] as const;
   const from = {
     sql: `${fromOf(sides[0]).sql}${lineBreak}POSITIONAL JOIN ${rightOperand(sides[1])}`,
@@ -133,13 +133,13 @@ function printRelations(
   const after = filtersAfter[kind];
   const left = asRelation(
     printer,
-    printer.print(node.left, sides.left),
+    printer.printJoined(node.left, sides.left),
     sides.left,
     after === 'both' || after === 'left',
   );
   const right = asRelation(
     printer,
-    printer.print(node.right, sides.right),
+    printer.printJoined(node.right, sides.right),
     sides.right,
     after === 'both' || after === 'right',
   );
@@ -198,7 +198,7 @@ function asRelation(
     isPlain(block) &&
     (mayFilterAfter || block.where.length === 0) &&
     [...needed].every((index) => cellAt(block, index).form === 'column');
-  return isRelation ? block : printer.wrap(block, needed);
+  return isRelation ? block : printer.scope.inJoin(() => printer.scope.wrap(block, needed));
 }
 
 function fromOf(block: SelectBlock): FromClause {
@@ -237,7 +237,11 @@ function printMark(printer: PlanPrinter, node: JoinNode, needed: Needed): Select
 function printMarkCell(printer: PlanPrinter, node: JoinNode, left: SelectBlock, rightNeeded: Needed): Cell {
   const safe = node.conditions.filter(({ op }) => nullSafe.has(op));
   const [compared, ...more] = node.conditions.filter(({ op }) => !nullSafe.has(op));
-  const isRow = compared !== undefined && more.every(({ op }) => op === compared.op);
+  // DuckDB has no subquery that compares rows and looks at the outer row.
+  const isRow =
+    compared !== undefined &&
+    more.every(({ op }) => op === compared.op) &&
+    (more.length === 0 || safe.length === 0);
   if (node.residual === undefined && isRow) {
     const isCorrelated = safe.length > 0;
     const right = subqueryRelation(printer, node, rightNeeded, isCorrelated)();
@@ -307,20 +311,21 @@ function subqueryRelation(
   needed: Needed,
   isCorrelated: boolean,
 ): () => SelectBlock {
-  const block = printer.print(node.right, needed);
+  const block = printer.printJoined(node.right, needed);
   const isTable = block.from?.isTable === true && block.where.length === 0;
-  if (isCorrelated && !(isTable && isPlain(block))) return printer.materialize(block, needed, 'matched');
+  if (isCorrelated && !(isTable && isPlain(block)))
+    return printer.scope.materialize(block, needed, 'matched');
   const isOpen =
     block.from !== undefined &&
     isPlain(block) &&
     [...needed].every((index) => ['column', 'constant'].includes(cellAt(block, index).form));
-  const open = isOpen ? block : printer.wrap(block, needed);
+  const open = isOpen ? block : printer.scope.inJoin(() => printer.scope.wrap(block, needed));
   return () => open;
 }
 
 /** The left side of a subquery that looks at its rows: its columns can be named in it. */
 function openLeft(printer: PlanPrinter, node: JoinNode, leftNeeded: Needed, needed: Needed): SelectBlock {
-  const block = printer.print(node.left, leftNeeded);
+  const block = printer.printJoined(node.left, leftNeeded);
   const exprs: Expr[] = node.conditions.map((condition) => condition.left);
   if (node.residual !== undefined) exprs.push(node.residual);
   const width = node.left.schema.length;
@@ -336,7 +341,7 @@ function openLeft(printer: PlanPrinter, node: JoinNode, leftNeeded: Needed, need
     isPlain(block) &&
     canInline(block, columns, ['column', 'constant'], needed)
     ? block
-    : printer.wrap(block, leftNeeded);
+    : printer.scope.inJoin(() => printer.scope.wrap(block, leftNeeded));
 }
 
 /** Every left row with the one right row that matches it, as a scalar subquery: two of them are DuckDB's error. */
@@ -367,7 +372,7 @@ function printSingle(printer: PlanPrinter, node: JoinNode, needed: Needed): Sele
     return { ...left, cells: [...cells, ...rightCells], names: schemaNames };
   }
   const kept = [...everyColumn(cells)].filter((index) => needed.has(index));
-  const packed = printer.wrap(
+  const packed = printer.scope.wrap(
     { ...left, cells: [...cells, subquery], names: [...schemaNames.slice(0, width), 'matched'] },
     new Set([...kept, width]),
   );

@@ -1,27 +1,21 @@
 import { assert } from '../../common/index.ts';
 import type {
   AggregateNode,
-  CteRefNode,
   DistinctNode,
   Expr,
   FilterNode,
   LimitNode,
   PlanNode,
   ProjectNode,
-  RecursiveCteNode,
   SampleNode,
   ScanNode,
   SetOperationNode,
   SortNode,
   StageInputNode,
-  TableFunctionNode,
   UnnestNode,
-  ValuesNode,
   WindowNode,
-  WithNode,
 } from '../../plan/index.ts';
 import { walk } from '../../plan/index.ts';
-import type { Schema } from '../../types/index.ts';
 import {
   canInline,
   cellAt,
@@ -35,29 +29,21 @@ import {
   usesOf,
 } from './cell-uses.ts';
 import { printAggregate, printWindowCall } from './print-aggregate.ts';
-import { functionName, positionless, printExpr } from './print-expr.ts';
+import { type Cte, printCteRef, printRecursiveCte, printWith } from './print-cte.ts';
+import { positionless } from './print-expr.ts';
 import { printJoin, printPositionalJoin } from './print-join.ts';
-import { printLiteral } from './print-literal.ts';
+import { namesOf, printLeaf, printTableFunction, printValues } from './print-leaf.ts';
+import { PrintScope } from './print-scope.ts';
 import {
   blockOf,
   type Cell,
   columnCell,
-  type FromClause,
   isPlain,
   type OrderKey,
   renderSelect,
   type SelectBlock,
 } from './select-block.ts';
-import {
-  finish,
-  identifier,
-  lineBreak,
-  operand,
-  parenthesize,
-  relationName,
-  tight,
-  uniqueNames,
-} from './sql-text.ts';
+import { finish, identifier, lineBreak, operand, parenthesize, tight, uniqueNames } from './sql-text.ts';
 
 export type LeafName = (leaf: ScanNode | StageInputNode) => string;
 
@@ -72,34 +58,26 @@ export function printSql(plan: PlanNode, leafName: LeafName): string {
   const printer = new PlanPrinter(plan, leafName);
   const block = printer.print(plan, everyColumn(plan.schema));
   const names = plan.schema.length === 0 ? ['c0'] : plan.schema.map((_, index) => `c${index}`);
-  return finish(printer.withCtes(printer.ctes, renderSelect(block, names).sql));
+  return finish(printer.scope.withCtes(renderSelect(block, names).sql));
 }
 
-interface Cte {
-  readonly name: string;
-  readonly columns: readonly string[];
-  readonly needed: Set<number>;
-}
-
-interface CteText {
-  readonly sql: string;
-  readonly isRecursive: boolean;
-}
-
-/** The state of one printing: names in use, and common table expressions on their way to the WITH clause. */
+/** Prints nodes as blocks. */
 export class PlanPrinter {
-  ctes: CteText[] = [];
+  readonly scope: PrintScope;
+  readonly cteById = new Map<number, Cte>();
   private readonly leafName: LeafName;
-  private readonly usedNames = new Set<string>();
-  private readonly readCtes = new Set<string>();
-  private readonly cteById = new Map<number, Cte>();
 
   constructor(plan: PlanNode, leafName: LeafName) {
     this.leafName = leafName;
-    // A CTE must not hide a table.
+    const tables: string[] = [];
     for (const node of walk(plan))
-      if (node.kind === 'scan' || node.kind === 'stageInput')
-        for (const part of leafName(node).split('.')) this.usedNames.add(`${part.toLowerCase()} `);
+      if (node.kind === 'scan' || node.kind === 'stageInput') tables.push(...leafName(node).split('.'));
+    this.scope = new PrintScope(tables);
+  }
+
+  /** The node as an input of a join. */
+  printJoined(node: PlanNode, needed: Needed): SelectBlock {
+    return this.scope.inJoin(() => this.print(node, needed));
   }
 
   /** The node as a block; its cells at the needed positions are there, others may be. */
@@ -107,11 +85,11 @@ export class PlanPrinter {
     switch (node.kind) {
       case 'scan':
       case 'stageInput':
-        return this.printLeaf(node);
+        return printLeaf(this.scope, node, this.leafName(node));
       case 'tableFunction':
-        return this.printTableFunction(node);
+        return printTableFunction(this.scope, node);
       case 'values':
-        return this.printValues(node);
+        return printValues(this.scope, node);
       case 'filter':
         return this.printFilter(node, needed);
       case 'project':
@@ -137,135 +115,14 @@ export class PlanPrinter {
       case 'sample':
         return this.printSample(node, needed);
       case 'with':
-        return this.printWith(node, needed);
+        return printWith(this, node, needed);
       case 'cteRef':
-        return this.printCteRef(node, needed);
+        return printCteRef(this, node, needed);
       case 'recursiveCte':
-        return this.printRecursiveCte(node);
+        return printRecursiveCte(this, node);
       case 'exchange':
         return this.print(node.input, needed);
     }
-  }
-
-  /** A name for a relation that no other relation of the query has. */
-  newName(base: string): string {
-    const clean = base.toLowerCase().replace(/[^a-z0-9_]+/g, '_') || 't';
-    for (let count = 1; ; count++) {
-      const name = count === 1 ? clean : `${clean}_${count}`;
-      if (this.usedNames.has(name)) continue;
-      this.usedNames.add(name);
-      return name;
-    }
-  }
-
-  /** The block as a subquery in FROM, with the needed columns. */
-  wrap(block: SelectBlock, needed: Needed, base = 't'): SelectBlock {
-    const kept = outputCells(block, needed);
-    const { sql, names } = renderSelect({ ...block, cells: kept });
-    const name = this.newName(base);
-    const from = { sql: `${parenthesize(sql)} AS ${identifier(name)}`, isJoin: false };
-    const cells = names.map((column, index) =>
-      kept[index] === undefined ? undefined : columnCell(name, column),
-    );
-    return blockOf(from, cells, block.names);
-  }
-
-  /** The block as a CTE of its own, with the needed columns; each call gives it anew to a FROM clause. */
-  materialize(block: SelectBlock, needed: Needed, base: string): () => SelectBlock {
-    const { sql, names } = renderSelect({ ...block, cells: outputCells(block, needed) });
-    const name = this.newName(base);
-    this.ctes.push({ sql: `${identifier(name)} AS MATERIALIZED ${parenthesize(sql)}`, isRecursive: false });
-    return () => {
-      const { from, alias } = this.readCte(name);
-      const cells = names.map((column, index) => (needed.has(index) ? columnCell(alias, column) : undefined));
-      return blockOf(from, cells, block.names);
-    };
-  }
-
-  /** The first reading goes by the CTE's own name. */
-  private readCte(name: string): { from: FromClause; alias: string } {
-    const isFirst = !this.readCtes.has(name);
-    this.readCtes.add(name);
-    const alias = isFirst ? name : this.newName(name);
-    const sql = isFirst ? identifier(name) : `${identifier(name)} AS ${identifier(alias)}`;
-    return { from: { sql, isJoin: false, isTable: true }, alias };
-  }
-
-  /** `WITH a AS MATERIALIZED (...) SELECT ...` */
-  withCtes(ctes: readonly CteText[], select: string): string {
-    if (ctes.length === 0) return select;
-    const head = ctes.some((cte) => cte.isRecursive) ? 'WITH RECURSIVE' : 'WITH';
-    return `${head} ${ctes.map((cte) => cte.sql).join(`,${lineBreak}`)}${lineBreak}${select}`;
-  }
-
-  private printLeaf(node: ScanNode | StageInputNode): SelectBlock {
-    const relation = this.leafName(node);
-    const table = relation.slice(relation.indexOf('.') + 1);
-    const name = this.newName(table);
-    const alias = name === table ? '' : ` AS ${identifier(name)}`;
-    const columns =
-      node.kind === 'scan'
-        ? node.schema.map((column) => column.name)
-        : node.schema.map((_, index) => `c${index}`);
-    const from = { sql: `${relationName(relation)}${alias}`, isJoin: false, isTable: true };
-    return blockOf(
-      from,
-      columns.map((column) => columnCell(name, column)),
-      namesOf(node.schema),
-    );
-  }
-
-  private printTableFunction(node: TableFunctionNode): SelectBlock {
-    const name = this.newName(node.name);
-    const columns = uniqueNames(namesOf(node.schema));
-    const none = (): never => {
-      throw new Error('a table function has constant arguments');
-    };
-    const args = node.args.map((arg) => printExpr(arg, none).sql);
-    const named = node.namedArgs.map(
-      ({ name: key, value }) => `${identifier(key)} := ${printExpr(value, none).sql}`,
-    );
-    const list = columns.length === 0 ? '' : `(${columns.map(identifier).join(', ')})`;
-    const sql = `${functionName(node.name)}(${[...args, ...named].join(', ')}) AS ${identifier(name)}${list}`;
-    return blockOf(
-      { sql, isJoin: false },
-      columns.map((column) => columnCell(name, column)),
-      columns,
-    );
-  }
-
-  private printValues(node: ValuesNode): SelectBlock {
-    const names = namesOf(node.schema);
-    const [first, ...more] = node.rows;
-    const empty = blockOf(undefined, [], []);
-    if (first === undefined) {
-      const cells = node.schema.map(
-        ({ type }): Cell => ({ ...printLiteral(null, type), form: 'constant', volatile: false }),
-      );
-      return this.wrap(
-        { ...blockOf(undefined, cells, names), where: ['false'] },
-        everyColumn(cells),
-        'empty',
-      );
-    }
-    if (more.length === 0)
-      return blockOf(
-        undefined,
-        first.map((expr) => inlineCell(empty, expr)),
-        names,
-      );
-    const name = this.newName('v');
-    if (names.length === 0)
-      return blockOf({ sql: `range(${node.rows.length}) AS ${name}`, isJoin: false }, [], []);
-    const columns = uniqueNames(names);
-    const rows = node.rows.map((row) => `(${row.map((expr) => inline(empty, expr).sql).join(', ')})`);
-    const body = parenthesize(`VALUES${lineBreak}  ${rows.join(`,${lineBreak}  `)}`);
-    const sql = `${body} AS ${name}(${columns.map(identifier).join(', ')})`;
-    return blockOf(
-      { sql, isJoin: false },
-      columns.map((column) => columnCell(name, column)),
-      names,
-    );
   }
 
   private printFilter(node: FilterNode, needed: Needed): SelectBlock {
@@ -286,7 +143,7 @@ export class PlanPrinter {
     ) {
       return { ...block, where: [...block.where, ...conjuncts(block, node.predicate)] };
     }
-    const wrapped = this.wrap(block, wanted);
+    const wrapped = this.scope.wrap(block, wanted);
     return { ...wrapped, where: conjuncts(wrapped, node.predicate) };
   }
 
@@ -296,7 +153,7 @@ export class PlanPrinter {
     let block = this.print(node.input, used);
     const isOpen = block.distinct === undefined && block.expands !== 'unnest';
     const forms = ['column', 'constant', 'computed', 'aggregate', 'window', 'subquery'] as const;
-    if (!isOpen || !canInline(block, exprs, forms, new Set())) block = this.wrap(block, used);
+    if (!isOpen || !canInline(block, exprs, forms, new Set())) block = this.scope.wrap(block, used);
     const cells = node.exprs.map((expr, index) => (needed.has(index) ? inlineCell(block, expr) : undefined));
     return { ...block, cells, names: namesOf(node.schema) };
   }
@@ -310,7 +167,7 @@ export class PlanPrinter {
     const used = new Set(usesOf(exprs).keys());
     let block = this.print(node.input, used);
     if (!isPlain(block) || !canInline(block, exprs, ['column', 'constant', 'computed'], new Set()))
-      block = this.wrap(block, used);
+      block = this.scope.wrap(block, used);
     let keys = groups.map((group) => inlineCell(block, group));
     if (groupingSets !== undefined && !areDistinctColumns(keys)) {
       // A key is NULL in the sets that leave it out: it must be told from every other one, and from constants.
@@ -320,7 +177,7 @@ export class PlanPrinter {
         names: [...block.names, ...groups.map((_, index) => `key${index}`)],
       };
       const width = block.cells.length;
-      block = this.wrap(inner, new Set([...used, ...keys.map((_, index) => width + index)]));
+      block = this.scope.wrap(inner, new Set([...used, ...keys.map((_, index) => width + index)]));
       keys = keys.map((_, index) => cellAt(block, width + index));
     }
     if (groupingSets === undefined && keys.some((key) => key.volatile)) {
@@ -330,7 +187,7 @@ export class PlanPrinter {
         names: [...block.names, ...namesOf(node.schema.slice(0, keys.length))],
       };
       const width = block.cells.length;
-      block = this.wrap(inner, new Set([...used, ...keys.map((_, index) => width + index)]));
+      block = this.scope.wrap(inner, new Set([...used, ...keys.map((_, index) => width + index)]));
       keys = keys.map((_, index) => cellAt(block, width + index));
     }
     const texts = keys.map(positionless);
@@ -370,7 +227,8 @@ export class PlanPrinter {
     const wanted = union(kept, exprs);
     let block = this.print(node.input, wanted);
     const isOpen = isPlain({ ...block, expands: block.expands === 'unnest' ? 'unnest' : 'no' });
-    if (!isOpen || !canInline(block, exprs, ['column', 'constant'], kept)) block = this.wrap(block, wanted);
+    if (!isOpen || !canInline(block, exprs, ['column', 'constant'], kept))
+      block = this.scope.wrap(block, wanted);
     const cells = calls.map((call): Cell | undefined => {
       if (call === undefined) return undefined;
       const sql = printWindowCall(call, (index) => cellAt(block, index));
@@ -397,7 +255,7 @@ export class PlanPrinter {
       block = this.openForOrder(block, keys, wanted, needed);
       block = { ...block, orderBy: orderKeys(block, node) };
     } else if (block.limit !== undefined) {
-      block = this.wrap(block, wanted);
+      block = this.scope.wrap(block, wanted);
     }
     return { ...block, limit: limitClause(node, (bound) => limitText(bound)) };
   }
@@ -407,7 +265,7 @@ export class PlanPrinter {
     const bounds = [node.count, node.offset].filter((bound) => bound !== undefined);
     const keys = node.keys.map((key) => key.expr);
     const wanted = union(needed, [...keys, ...bounds]);
-    const relation = this.materialize(this.print(node.input, wanted), wanted, 'limited');
+    const relation = this.scope.materialize(this.print(node.input, wanted), wanted, 'limited');
     const rows = relation();
     const first = relation();
     const limit = limitClause(
@@ -437,7 +295,7 @@ export class PlanPrinter {
     );
     return isOpen && plainKeys && canInline(block, computed, forms, needed)
       ? block
-      : this.wrap(block, wanted);
+      : this.scope.wrap(block, wanted);
   }
 
   private printDistinct(node: DistinctNode, needed: Needed): SelectBlock {
@@ -448,7 +306,7 @@ export class PlanPrinter {
     let block = this.print(node.input, wanted);
     const isOpen = isPlain({ ...block, expands: 'no', groupBy: undefined }) && block.expands !== 'unnest';
     const isSimple = on === undefined || canInline(block, exprs, ['column', 'constant'], new Set());
-    if (!isOpen || !isSimple) block = this.wrap(block, wanted);
+    if (!isOpen || !isSimple) block = this.scope.wrap(block, wanted);
     if (on === undefined) return { ...block, distinct: 'DISTINCT' };
     const targets = on.map((expr) => positionless(inline(block, expr)));
     const cells = block.cells.map((cell, index) => (needed.has(index) ? cell : undefined));
@@ -461,7 +319,9 @@ export class PlanPrinter {
     const wanted = isUnionAll ? needed : everyColumn(node.schema);
     const columns = uniqueNames(namesOf(node.schema));
     const operator = `${node.op.toUpperCase()}${node.all ? ' ALL' : ''}`;
-    const operands = node.inputs.map((input) => this.select(input, wanted, columns));
+    const operands = node.inputs.map((input) =>
+      this.scope.select(this.print(input, wanted), wanted, columns),
+    );
     const [first = '', ...rest] = operands.map(parenthesize);
     // INTERSECT binds tighter than the others: parentheses leave no room for that.
     const sql = rest.reduce(
@@ -469,7 +329,7 @@ export class PlanPrinter {
         `${index === 0 || isUnionAll ? left : parenthesize(left)}${lineBreak}${operator}${lineBreak}${right}`,
       first,
     );
-    const name = this.newName(node.op);
+    const name = this.scope.newName(node.op);
     const cells = columns.map((column, index) => (wanted.has(index) ? columnCell(name, column) : undefined));
     return blockOf(
       { sql: `${parenthesize(sql)} AS ${identifier(name)}`, isJoin: false },
@@ -478,21 +338,13 @@ export class PlanPrinter {
     );
   }
 
-  /** The node as a SELECT of the wanted columns, by the given names. */
-  private select(node: PlanNode, wanted: Needed, names: readonly string[]): string {
-    const block = this.print(node, wanted);
-    const isWhole = block.distinct !== 'DISTINCT' || wanted.size === node.schema.length;
-    const open = isWhole ? block : this.wrap(block, wanted);
-    return renderSelect({ ...open, cells: outputCells(open, wanted) }, names).sql;
-  }
-
   private printUnnest(node: UnnestNode, needed: Needed): SelectBlock {
     const width = node.input.schema.length;
     const kept = new Set([...needed].filter((index) => index < width));
     const wanted = union(kept, node.exprs);
     let block = this.print(node.input, wanted);
     if (!isPlain(block) || !canInline(block, node.exprs, ['column', 'constant', 'computed'], kept))
-      block = this.wrap(block, wanted);
+      block = this.scope.wrap(block, wanted);
     const inputs = block.cells.map((cell, index) => (kept.has(index) ? cell : undefined)).slice(0, width);
     const lists = node.exprs.map(
       (expr): Cell => ({ ...tight(`unnest(${inline(block, expr).sql})`), form: 'computed', volatile: true }),
@@ -503,77 +355,17 @@ export class PlanPrinter {
       names: namesOf(node.schema),
       expands: 'unnest',
     };
-    return this.wrap(unnested, needed);
+    return this.scope.wrap(unnested, needed);
   }
 
   private printSample(node: SampleNode, needed: Needed): SelectBlock {
-    const inner = this.wrap(this.print(node.input, needed), needed, 'sampled');
+    const inner = this.scope.wrap(this.print(node.input, needed), needed, 'sampled');
     assert(inner.from !== undefined, 'a subquery stands in FROM');
     const size = node.percent ? `${node.size} PERCENT` : `${node.size} ROWS`;
     const repeatable = node.seed === undefined ? '' : ` REPEATABLE (${node.seed})`;
     const sql = `${inner.from.sql} TABLESAMPLE ${node.method}(${size})${repeatable}`;
     return { ...inner, from: { sql, isJoin: false } };
   }
-
-  private printWith(node: WithNode, needed: Needed): SelectBlock {
-    const columns = uniqueNames(namesOf(node.definition.schema));
-    const cte: Cte = { name: this.newName(node.name), columns, needed: new Set() };
-    this.cteById.set(node.cteId, cte);
-    const before = this.ctes;
-    this.ctes = [];
-    const body = this.print(node.body, needed);
-    const bodyCtes = this.ctes;
-    this.ctes = before;
-    const select = this.select(node.definition, cte.needed, columns);
-    const sql = `${identifier(cte.name)} AS MATERIALIZED ${parenthesize(select)}`;
-    this.ctes.push({ sql, isRecursive: false }, ...bodyCtes);
-    return body;
-  }
-
-  private printCteRef(node: CteRefNode, needed: Needed): SelectBlock {
-    const cte = this.cteById.get(node.cteId);
-    assert(cte !== undefined, `the CTE ${node.cteId} encloses its references`);
-    for (const index of needed) cte.needed.add(index);
-    const { from, alias } = this.readCte(cte.name);
-    const cells = cte.columns.map((column, index) =>
-      needed.has(index) ? columnCell(alias, column) : undefined,
-    );
-    return blockOf(from, cells, namesOf(node.schema));
-  }
-
-  private printRecursiveCte(node: RecursiveCteNode): SelectBlock {
-    const columns = uniqueNames(namesOf(node.schema));
-    const name = this.newName(node.name);
-    const every = everyColumn(node.schema);
-    const anchor = this.select(node.anchor, every, columns);
-    this.cteById.set(node.cteId, { name, columns, needed: new Set() });
-    // What the step needs may read the rows of the last round: it stays inside of the step.
-    const before = this.ctes;
-    this.ctes = [];
-    const step = this.withCtes(this.ctes, '') + this.select(node.step, every, columns);
-    const stepText = this.withCtes(this.ctes, step);
-    this.ctes = before;
-    const operator = node.all ? 'UNION ALL' : 'UNION';
-    const list = columns.map(identifier).join(', ');
-    const body = `${parenthesize(anchor)}${lineBreak}${operator}${lineBreak}${parenthesize(stepText)}`;
-    this.ctes.push({ sql: `${identifier(name)}(${list}) AS ${parenthesize(body)}`, isRecursive: true });
-    const { from, alias } = this.readCte(name);
-    return blockOf(
-      from,
-      columns.map((column) => columnCell(alias, column)),
-      namesOf(node.schema),
-    );
-  }
-}
-
-/** The cells to print where only some are needed: those that say how many rows there are must stay. */
-function outputCells(block: SelectBlock, needed: Needed): (Cell | undefined)[] {
-  const keepsAll = block.expands === 'unnest' || block.distinct === 'DISTINCT';
-  return block.cells.map((cell, index) => (keepsAll || needed.has(index) ? cell : undefined));
-}
-
-function namesOf(schema: Schema): string[] {
-  return schema.map((column) => column.name);
 }
 
 function callExprs(call: AggregateNode['aggregates'][number]): Expr[] {
