@@ -88,7 +88,9 @@ function addCommand(program: Command, spec: CommandSpec, run: RunSpec): void {
     )
     .helpOption('-h, --help', 'print help')
     .configureHelp(helpLayout)
-    .showHelpAfterError(`Try: skein help ${spec.name}`)
+    .showHelpAfterError(
+      `${spec.arguments === '[sql]' ? 'SQL is one argument, in quotes. ' : ''}Try: skein help ${spec.name}`,
+    )
     .exitOverride();
   for (const name of spec.options) addOption(command, name);
   command.addHelpText('after', examplesText(spec));

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { UsageError } from '../config/index.ts';
 import type { CommandContext } from './command.ts';
 
+const howToGive = 'give it as an argument in quotes, by --file, or on standard input';
+
 /** The SQL of a command: its argument, standard input (`-`, or a pipe), or --file; exactly one of them. */
 export async function readSql({ args, config }: CommandContext): Promise<string> {
   const { file } = config.values;
@@ -16,7 +18,7 @@ export async function readSql({ args, config }: CommandContext): Promise<string>
     : file !== undefined
       ? readSqlFile(file)
       : readStdin());
-  if (sql.trim() === '') throw new UsageError('the SQL is empty');
+  if (sql.trim() === '') throw new UsageError('the SQL is empty', howToGive);
   return sql;
 }
 
@@ -30,7 +32,7 @@ async function readSqlFile(path: string): Promise<string> {
 
 async function readStdin(): Promise<string> {
   if (process.stdin.isTTY) {
-    throw new UsageError('no SQL', 'give it as an argument in quotes, by --file, or on standard input');
+    throw new UsageError('no SQL', howToGive);
   }
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);

@@ -39,7 +39,7 @@ export async function serveCoordinator(context: CommandContext, workers: number)
       dim('try:'),
       ...(workers === 0 ? [`  skein worker --coordinator ${server.url}`] : []),
       `  skein query "SHOW TABLES" --server ${server.url}`,
-      `  curl -s ${server.url}/query -H 'content-type: application/json' -d '{"sql": "SELECT 42 AS answer"}'`,
+      `  curl -s ${server.url}/query -H content-type:application/json -d '{"sql": "SELECT 42 AS answer"}'`,
       dim('Ctrl-C ends it.'),
     ];
     await out.write(`${lines.join('\n')}\n`);

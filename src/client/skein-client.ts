@@ -226,7 +226,11 @@ export class SkeinClient implements Session {
     if (error instanceof SkeinError) return error;
     const problem = error instanceof Error ? error.message : String(error);
     const message = `the connection to ${this.#server} failed: ${problem}`;
-    return new SkeinError(SqlState.connectionFailure, message, { retry: 'query', cause: error });
+    return new SkeinError(SqlState.connectionFailure, message, {
+      retry: 'query',
+      cause: error,
+      hint: 'Does a server run there? `skein start --data DIR` starts one.',
+    });
   }
 
   #cutShort(): SkeinError {

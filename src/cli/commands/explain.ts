@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command.ts';
 import { openSession } from '../open-session.ts';
-import { querySignal } from '../query-signal.ts';
+import { withQuerySignal } from '../query-signal.ts';
 import { readSql } from '../read-sql.ts';
 
 export const explainCommand: CommandSpec = {
@@ -37,15 +37,15 @@ export const explainCommand: CommandSpec = {
     { command: 'skein explain -f dot "FROM t" -d DIR | dot -Tsvg > plan.svg', does: 'a drawing' },
   ],
   async run(context) {
-    const { config, interrupt, out, setSql } = context;
-    const { analyze, explainFormat, param, schema, set, timeout } = config.values;
+    const { analyze, explainFormat, param, schema, set } = context.config.values;
     const sql = await readSql(context);
-    setSql(sql);
-    const signal = querySignal(interrupt.signal, timeout);
-    await using session = await openSession(context);
-    const options = { params: param, schema: schema ?? 'main', settings: set, signal };
-    const text = await session.explain(sql, { analyze, format: explainFormat, ...options });
-    await out.write(`${text.trimEnd()}\n`);
+    context.setSql(sql);
+    await withQuerySignal(context, async (signal) => {
+      await using session = await openSession(context);
+      const options = { params: param, schema: schema ?? 'main', settings: set, signal };
+      const text = await session.explain(sql, { analyze, format: explainFormat, ...options });
+      await context.out.write(`${text.trimEnd()}\n`);
+    });
     return 0;
   },
 };

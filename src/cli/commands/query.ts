@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command.ts';
 import { openSession } from '../open-session.ts';
-import { querySignal } from '../query-signal.ts';
+import { withQuerySignal } from '../query-signal.ts';
 import { readSql } from '../read-sql.ts';
 import { runQuery } from '../run-query.ts';
 
@@ -44,13 +44,18 @@ once. Exit codes: 0 done, 1 the query failed, 2 the command line is wrong, 130 i
     { command: 'echo "SELECT 1" | skein query - -d DIR', does: 'SQL from a pipe' },
   ],
   async run(context) {
-    const { config, interrupt, setSql } = context;
-    const { param, schema, set, timeout } = config.values;
+    const { param, schema, set } = context.config.values;
     const sql = await readSql(context);
-    setSql(sql);
-    const signal = querySignal(interrupt.signal, timeout);
-    await using session = await openSession(context);
-    await runQuery(session, sql, { params: param, schema: schema ?? 'main', settings: set, signal }, context);
+    context.setSql(sql);
+    await withQuerySignal(context, async (signal) => {
+      await using session = await openSession(context);
+      await runQuery(
+        session,
+        sql,
+        { params: param, schema: schema ?? 'main', settings: set, signal },
+        context,
+      );
+    });
     return 0;
   },
 };

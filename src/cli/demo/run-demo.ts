@@ -22,8 +22,8 @@ export async function runDemo(context: CommandContext): Promise<number> {
   const host = listenHost(config);
   await out.write(`${style.bold('Skein')} ${packageVersion()}: SQL over several workers, DuckDB in each\n\n`);
   const folder = await prepareTables(context);
+  const port = config.values.port === 0 ? 0 : await freePort(host, config.values.port);
 
-  const port = await demoPort(context, host);
   const share = memory ?? Math.floor(totalmem() / 2 / (demoWorkers + 1));
   const coordinator = await startCoordinator({
     data: folder,
@@ -89,16 +89,10 @@ async function prepareTables({ config, out, interrupt }: CommandContext): Promis
   return folder;
 }
 
-/** The configured port, or the next free one after it, with a note. */
-async function demoPort({ config, out }: CommandContext, host: string): Promise<number> {
-  const { port } = config.values;
-  const free = port === 0 ? 0 : await freePort(host, port);
-  if (free !== port) await out.write(line(out.style.dim('note'), `port ${port} is in use`));
-  return free;
-}
-
-function addresses(url: string, { tables, workers }: ClusterInfo, { out }: CommandContext): string {
+function addresses(url: string, { tables, workers }: ClusterInfo, { config, out }: CommandContext): string {
   const { dim, bold } = out.style;
+  const { port } = config.values;
+  const isOtherPort = port !== 0 && Number(new URL(url).port) !== port;
   return [
     ...tables.map(({ name, rowCount, files, bytes }) =>
       line(
@@ -106,7 +100,7 @@ function addresses(url: string, { tables, workers }: ClusterInfo, { out }: Comma
         `${name.replace(/^main\./, '')}: ${formatCount(rowCount)} rows in ${files} files, ${formatBytes(bytes)}`,
       ),
     ),
-    line(dim('coordinator'), bold(url)),
+    line(dim('coordinator'), `${bold(url)}${isOtherPort ? dim(`  port ${port} is in use`) : ''}`),
     ...workers.map(({ url: worker, threads }, index) =>
       line(index === 0 ? dim('workers') : '', `${worker}${threads === 1 ? '' : `  ${threads} threads`}`),
     ),
@@ -115,11 +109,13 @@ function addresses(url: string, { tables, workers }: ClusterInfo, { out }: Comma
 
 function whatNext(url: string, pids: readonly number[], { out }: CommandContext): string {
   const { bold, dim } = out.style;
+  // From a checkout, as npm start runs it, the command is not on the path.
+  const skein = process.env.npm_lifecycle_event === undefined ? 'skein' : 'npx skein';
   return `
-${bold(`Serving on ${url}`)}${dim(': Ctrl-C ends it. In another terminal:')}
-  npx skein query "FROM users LIMIT 5" --server ${url}
-  npx skein cluster --server ${url}
-  curl -s ${url}/query -H 'content-type: application/json' -d '{"sql": "SELECT count(*) FROM events"}'
+${bold(`Serving on ${url}`)} ${dim('until Ctrl-C. In another terminal:')}
+  ${skein} query "FROM users LIMIT 5" --server ${url}
+  ${skein} cluster --server ${url}
+  curl -s ${url}/query -H content-type:application/json -d '{"sql": "FROM users LIMIT 5"}'
   kill -9 ${pids[0] ?? ''}   ${dim('# a worker; queries go on with the others')}
 `;
 }

@@ -1,7 +1,7 @@
 import type { SkeinClient } from '../../client/index.ts';
+import { formatDuration } from '../../common/index.ts';
 import { resultFormatter } from '../render/result-formatter.ts';
 import { renderStageTree } from '../render/stage-tree.ts';
-import { renderSummary } from '../render/summary.ts';
 import type { Output } from '../terminal.ts';
 import type { SampleQuery } from './sample-queries.ts';
 
@@ -29,8 +29,9 @@ export async function showQuery(
 
   const tree = await client.tree(await result.id());
   const stages = tree === undefined ? [] : renderStageTree(tree, width - 3, style);
-  const summary = style.dim(renderSummary(result.stats()));
-  await out.write(`${indent([...stages, '', summary].join('\n'), '   ')}\n`);
+  const { rows, elapsedMs, stages: stageCount, tasks, workers } = result.stats();
+  const summary = `${rows} rows in ${formatDuration(elapsedMs)}: ${stageCount} stages, ${tasks} tasks on ${workers} workers`;
+  await out.write(`${indent([...stages, '', style.dim(summary)].join('\n'), '   ')}\n`);
 }
 
 function indent(text: string, by: string): string {
