@@ -4,6 +4,7 @@ import type {
   DuckDBConnection as NativeConnection,
 } from '@duckdb/node-api';
 import { type Clock, canceledError, SkeinError, SqlState } from '../common/index.ts';
+import { tokenize } from '../sql/index.ts';
 import {
   formatType,
   quoteIdentifier,
@@ -274,6 +275,12 @@ function castColumns(sql: string, schema: Schema, types: readonly SqlType[]): st
     const type = types[index];
     return type === undefined || type === schema[index]?.type ? name : `CAST(${name} AS ${formatType(type)})`;
   });
-  const query = sql.trim().replace(/;+$/, '');
-  return `SELECT ${casts.join(', ')} FROM (\n${query}\n) AS t(${names.join(', ')})`;
+  return `SELECT ${casts.join(', ')} FROM (\n${withoutEnd(sql)}\n) AS t(${names.join(', ')})`;
+}
+
+/** The statement without the semicolons and comments after it. */
+function withoutEnd(sql: string): string {
+  const tokens = tokenize(sql);
+  const last = tokens.findLast(({ kind, text }) => kind !== 'comment' && text !== ';');
+  return sql.slice(0, last?.end ?? 0);
 }
