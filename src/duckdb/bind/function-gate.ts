@@ -12,8 +12,15 @@ import { isSessionSetting } from './session-settings.ts';
 
 /** What a query asks of: our tables' rows, or the catalog. */
 export type QueryTarget =
-  | { readonly kind: 'tables'; readonly tables: readonly string[] }
+  | { readonly kind: 'tables'; readonly uses: readonly TableUse[] }
   | { readonly kind: 'catalog' };
+
+/** Where the SQL names one of our tables. */
+export interface TableUse {
+  readonly use: NamedUse;
+  /** The table's qualified name. */
+  readonly table: string;
+}
 
 export interface GateContext {
   /** Qualified names of our tables. */
@@ -61,15 +68,15 @@ export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
     const message = `${call.name} of these constants makes a value that is too large`;
     throw new SkeinError(SqlState.limitExceeded, message, at(call, context));
   }
-  const tables = new Set<string>();
-  for (const table of facts.tables) {
-    const found = findTable(table, facts, context);
-    if (found === 'catalog') catalog ??= table;
-    else if (found !== undefined) tables.add(found);
+  const uses: TableUse[] = [];
+  for (const use of facts.tables) {
+    const table = findTable(use, context);
+    if (table === 'catalog') catalog ??= use;
+    else uses.push({ use, table });
   }
-  for (const table of facts.describedTables) findTable(table, facts, context);
-  if (catalog === undefined && !facts.shows) return { kind: 'tables', tables: [...tables] };
-  if (tables.size > 0) {
+  for (const use of facts.describedTables) findTable(use, context);
+  if (catalog === undefined && !facts.shows) return { kind: 'tables', uses };
+  if (uses.length > 0) {
     throw new SkeinError(
       SqlState.featureNotSupported,
       'a query of the catalog cannot read tables as well',
@@ -79,11 +86,10 @@ export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
   return { kind: 'catalog' };
 }
 
-/** The table's qualified name; undefined for a CTE. */
-function findTable(use: NamedUse, facts: SqlFacts, context: GateContext): string | undefined {
+/** The table's qualified name, or `catalog` for a view of DuckDB's. */
+function findTable(use: NamedUse, context: GateContext): string {
   const name = use.name.toLowerCase();
   const schema = use.schema.toLowerCase();
-  if (schema === '' && facts.ctes.has(name)) return tableNamed(use, context);
   if (catalogSchemas.has(schema) && !hiddenViews.has(name)) return 'catalog';
   const found = tableNamed(use, context);
   if (found !== undefined) return found;

@@ -20,12 +20,10 @@ export interface NamedUse {
 export interface SqlFacts {
   readonly functions: readonly NamedUse[];
   readonly tableFunctions: readonly NamedUse[];
-  /** Tables, views and CTEs whose rows are read. */
+  /** Tables and views whose rows are read; a CTE is none. */
   readonly tables: readonly NamedUse[];
   /** Tables inside DESCRIBE: only their columns matter. */
   readonly describedTables: readonly NamedUse[];
-  /** Lower-case names of every CTE in the statement. */
-  readonly ctes: ReadonlySet<string>;
   /** True for SHOW and DESCRIBE anywhere in the statement. */
   readonly shows: boolean;
   /** Calls of constants whose value may be larger than `maxValueBytes`. */
@@ -34,83 +32,96 @@ export interface SqlFacts {
   readonly ordered: boolean;
 }
 
-interface MutableFacts {
-  readonly functions: NamedUse[];
-  readonly tableFunctions: NamedUse[];
-  readonly tables: NamedUse[];
-  readonly describedTables: NamedUse[];
-  readonly ctes: Set<string>;
-  readonly largeValues: NamedUse[];
-  shows: boolean;
-}
-
 /** Collects the names in one statement of `json_serialize_sql`. */
 export function inspectSql(statement: Json): SqlFacts {
-  const facts: MutableFacts = {
-    functions: [],
-    tableFunctions: [],
-    tables: [],
-    describedTables: [],
-    ctes: new Set(),
-    largeValues: [],
-    shows: false,
-  };
-  visit(statement, facts, false);
+  const inspector = new Inspector();
+  inspector.visit(statement, { ctes: new Set(), describing: false });
   const node = statement instanceof Map ? (statement as JsonObject).get('node') : undefined;
-  return { ...facts, ordered: hasOrder(node) };
+  const { functions, tableFunctions, tables, describedTables, shows, largeValues } = inspector;
+  return { functions, tableFunctions, tables, describedTables, shows, largeValues, ordered: hasOrder(node) };
 }
 
-function visit(json: Json | undefined, facts: MutableFacts, describing: boolean): void {
-  if (Array.isArray(json)) {
-    for (const item of json as readonly Json[]) visit(item, facts, describing);
-    return;
-  }
-  if (!(json instanceof Map)) return;
-  const object = json as JsonObject;
-  const type = object.get('type');
-  const kind = object.get('class');
-  if (type === 'TABLE_FUNCTION' && object.get('function') instanceof Map) {
-    visitTableFunction(object, facts, describing);
-    return;
-  }
-  if (kind === 'FUNCTION' || kind === 'WINDOW') {
-    const found = call(object);
-    facts.functions.push(found);
-    if (constantSize(object) > maxValueBytes) facts.largeValues.push(found);
-  }
-  let inside = describing;
-  if (type === 'BASE_TABLE') {
-    (describing ? facts.describedTables : facts.tables).push(use(object, 'table_name'));
-  } else if (type === 'SHOW_REF' && object.get('show_type') !== 'SUMMARY') {
-    facts.shows = true;
-    inside = true;
-  }
-  for (const [key, value] of object) {
-    if (key === 'cte_map') collectCtes(value, facts);
-    visit(value, facts, inside);
-  }
+interface Scope {
+  /** Lower-case names of the CTEs that can be seen. */
+  readonly ctes: ReadonlySet<string>;
+  readonly describing: boolean;
 }
 
-/** The function of FROM f(...) is a table function; its arguments are expressions or a subquery. */
-function visitTableFunction(object: JsonObject, facts: MutableFacts, describing: boolean): void {
-  for (const [key, value] of object) {
-    if (key !== 'function') {
-      visit(value, facts, describing);
-      continue;
+class Inspector {
+  readonly functions: NamedUse[] = [];
+  readonly tableFunctions: NamedUse[] = [];
+  readonly tables: NamedUse[] = [];
+  readonly describedTables: NamedUse[] = [];
+  readonly largeValues: NamedUse[] = [];
+  shows = false;
+
+  visit(json: Json | undefined, scope: Scope): void {
+    if (Array.isArray(json)) {
+      for (const item of json as readonly Json[]) this.visit(item, scope);
+    } else if (json instanceof Map) {
+      this.#visitObject(json as JsonObject, scope);
     }
-    const inner = value as JsonObject;
-    facts.tableFunctions.push(call(inner));
-    for (const part of inner.values()) visit(part, facts, describing);
+  }
+
+  #visitObject(object: JsonObject, scope: Scope): void {
+    const type = object.get('type');
+    const kind = object.get('class');
+    if (kind === 'FUNCTION' || kind === 'WINDOW') {
+      const found = call(object);
+      this.functions.push(found);
+      if (constantSize(object) > maxValueBytes) this.largeValues.push(found);
+    }
+    let inside = scope;
+    if (type === 'BASE_TABLE') {
+      this.#visitTable(use(object, 'table_name'), scope);
+    } else if (type === 'SHOW_REF' && object.get('show_type') !== 'SUMMARY') {
+      this.shows = true;
+      inside = { ...scope, describing: true };
+    }
+    inside = this.#visitCtes(object.get('cte_map'), inside);
+    for (const [key, value] of object) {
+      if (key === 'cte_map') continue;
+      // Only the step of a recursive CTE sees itself: in the anchor the name is that of a table.
+      const name = type === 'RECURSIVE_CTE_NODE' && key === 'right' ? object.get('cte_name') : undefined;
+      const seen = typeof name === 'string' ? withCte(inside, name) : inside;
+      if (type === 'TABLE_FUNCTION' && key === 'function' && value instanceof Map) {
+        this.#visitTableFunction(value as JsonObject, seen);
+      } else {
+        this.visit(value, seen);
+      }
+    }
+  }
+
+  #visitTable(table: NamedUse, { ctes, describing }: Scope): void {
+    // `recurring.t` is what a recursive CTE t with USING KEY has so far.
+    const isCte = ctes.has(table.name.toLowerCase()) && /^(recurring)?$/i.test(table.schema);
+    if (isCte && table.catalog === '') return;
+    (describing ? this.describedTables : this.tables).push(table);
+  }
+
+  /** The function of FROM f(...) is a table function; its arguments are expressions or a subquery. */
+  #visitTableFunction(object: JsonObject, scope: Scope): void {
+    this.tableFunctions.push(call(object));
+    for (const part of object.values()) this.visit(part, scope);
+  }
+
+  /** Each CTE sees those before it, and the query all of them. */
+  #visitCtes(json: Json | undefined, scope: Scope): Scope {
+    const map = json instanceof Map ? (json as JsonObject).get('map') : undefined;
+    let inside = scope;
+    for (const entry of Array.isArray(map) ? (map as readonly Json[]) : []) {
+      if (!(entry instanceof Map)) continue;
+      const cte = entry as JsonObject;
+      this.visit(cte.get('value'), inside);
+      const name = cte.get('key');
+      if (typeof name === 'string') inside = withCte(inside, name);
+    }
+    return inside;
   }
 }
 
-function collectCtes(json: Json, facts: MutableFacts): void {
-  const map = json instanceof Map ? (json as JsonObject).get('map') : undefined;
-  if (!Array.isArray(map)) return;
-  for (const entry of map as readonly Json[]) {
-    const name = entry instanceof Map ? (entry as JsonObject).get('key') : undefined;
-    if (typeof name === 'string') facts.ctes.add(name.toLowerCase());
-  }
+function withCte(scope: Scope, name: string): Scope {
+  return { ...scope, ctes: new Set([...scope.ctes, name.toLowerCase()]) };
 }
 
 function call(object: JsonObject): NamedUse {

@@ -95,6 +95,46 @@ describe('bind', () => {
     expect(await bind('SELECT "Order No" FROM sales.orders')).toMatchObject({ tables: ['sales.orders'] });
   });
 
+  it.each([
+    ['SELECT users.seller FROM users, events', 'SELECT users.seller FROM "sales"."users", events'],
+    [
+      'FROM "Users" u WHERE seller = \'é\' AND EXISTS (FROM orders)',
+      'FROM "sales"."users" u WHERE seller = \'é\' AND EXISTS (FROM "sales"."orders")',
+    ],
+    ['FROM main.users, skein . sales . orders', 'FROM main.users, "sales"."orders"'],
+    [
+      'WITH users AS (FROM users) SELECT * FROM users',
+      'WITH users AS (FROM "sales"."users") SELECT * FROM users',
+    ],
+    [
+      'WITH RECURSIVE orders AS (SELECT "Order No" AS n FROM orders UNION ALL SELECT n + 1 FROM orders WHERE n < 3) FROM orders',
+      'WITH RECURSIVE orders AS (SELECT "Order No" AS n FROM "sales"."orders" UNION ALL SELECT n + 1 FROM orders WHERE n < 3) FROM orders',
+    ],
+    ['PIVOT users ON seller IN (1) USING count(*)', 'PIVOT "sales"."users" ON seller IN (1) USING count(*)'],
+    ['SUMMARIZE users', 'SUMMARIZE "sales"."users"'],
+  ])('gives text that needs no search path: %s', async (sql, qualified) => {
+    expect(await bind(sql, { schema: 'sales' })).toMatchObject({ sql: qualified });
+  });
+
+  it('divides integers as the session wants', async () => {
+    const plan = async (settings: BindRequest['settings']): Promise<string> =>
+      JSON.stringify(await bind('SELECT id/-2 AS "/", 7 /id FROM users', { settings }));
+    expect(await plan({ integer_division: 'true' })).toContain('"name":"//"');
+    expect(await plan({})).not.toContain('"name":"//"');
+    await expect(
+      bind('SELECT 4/2, nme FROM users', { settings: { integer_division: 'true' } }),
+    ).rejects.toMatchObject({
+      position: 12,
+    });
+  });
+
+  it('knows a CTE from a table of the same name', async () => {
+    const sql = 'WITH users AS (SELECT 1 AS one) SELECT (SELECT count(*) FROM users) FROM events';
+    expect(await bind(sql)).toMatchObject({ tables: ['main.events'] });
+    const outside = 'SELECT (WITH t AS (SELECT 1) SELECT * FROM t), * FROM t';
+    await expect(bind(outside)).rejects.toMatchObject({ sqlState: '42P01', position: outside.length - 1 });
+  });
+
   it('follows the catalog from version to version', async () => {
     const next: ShadowTables = {
       version: 2,

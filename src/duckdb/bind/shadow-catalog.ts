@@ -1,23 +1,33 @@
 import { type Clock, SkeinError, SqlState, systemClock } from '../../common/index.ts';
+import type { PlanNode } from '../../plan/index.ts';
 import {
   type BoundParameters,
   bindParameters,
   expandPivots,
   isWord,
   mentionsPivot,
+  substitute,
   tokenize,
 } from '../../sql/index.ts';
 import type { Schema } from '../../types/index.ts';
 import type { StreamedResult } from '../duckdb-connection.ts';
 import { toSkeinDuckDbError } from '../duckdb-error.ts';
 import { type ErrorContext, readJsonError, toBindError } from './bind-error.ts';
-import type { BindRequest, BoundCatalogQuery, BoundQuery, ShadowTables } from './bound-query.ts';
+import type {
+  BindRequest,
+  BoundCatalogQuery,
+  BoundPlan,
+  BoundQuery,
+  BoundWhole,
+  ShadowTables,
+} from './bound-query.ts';
 import { characterOffset } from './byte-offset.ts';
 import { CatalogMirror } from './catalog-mirror.ts';
 import { checkNames } from './function-gate.ts';
 import { inspectSql, type SqlFacts } from './inspect-sql.ts';
 import { Mutex } from './mutex.ts';
 import type { Json, JsonObject } from './parse-json.ts';
+import { qualifyTables } from './qualify-tables.ts';
 import { readBoundPlan, tryParseJson } from './read-bound-plan.ts';
 import { settingStatements } from './session-settings.ts';
 import { ShadowInstance } from './shadow-instance.ts';
@@ -83,42 +93,31 @@ export class ShadowCatalog {
     const schema = ownSchema(request);
     await this.#shadow.configure(settingStatements(request.settings, schema));
     if (target.kind === 'catalog') return this.#bindCatalogQuery(sql, schema, context);
-    return this.#bindTables(sql, facts, target.tables, request, context);
+    const bound = await this.#bindTables(sql, request, context);
+    return {
+      ...bound,
+      sql: qualifyTables(sql, target.uses),
+      tables: [...new Set(target.uses.map(({ table }) => table))],
+      ordered: facts.ordered,
+    };
   }
 
-  async #bindTables(
-    sql: string,
-    facts: SqlFacts,
-    tables: readonly string[],
-    request: BindRequest,
-    context: ErrorContext,
-  ): Promise<BoundQuery> {
-    const { ordered } = facts;
-    // json_serialize_plan parses with the parser's defaults: its plan would divide otherwise than the session wants.
-    const dividesIntegers = request.settings.integer_division === 'true';
-    const text = await this.#shadow.plan(sql);
-    const answer = tryParseJson(text);
+  async #bindTables(sql: string, request: BindRequest, context: ErrorContext): Promise<Bound> {
+    // json_serialize_plan parses with the parser's defaults, whatever the session's integer_division is.
+    const planned = request.settings.integer_division === 'true' ? divideIntegers(sql) : sql;
+    const answer = tryParseJson(await this.#shadow.plan(planned));
     const columns = await this.#shadow.columns(sql);
-    const whole = (reason: string, schema: Schema): BoundQuery => {
-      return { kind: 'whole', columns: schema, sql, tables, reason, ordered };
-    };
-    if (columns instanceof Error) throw planError(answer, context) ?? toSkeinDuckDbError(columns);
-    if (dividesIntegers) return whole('the setting integer_division', columns);
-    if (answer === undefined) return whole('a constant that the plan cannot be written with', columns);
-    const error = planError(answer, context);
-    if (error !== undefined) return whole(error.message, columns);
-    const plans = answer instanceof Map ? (answer as JsonObject).get('plans') : undefined;
-    const json = Array.isArray(plans) ? (plans as readonly Json[])[0] : undefined;
-    const schemas = new Map([...request.tables.tables].map(([name, { schema }]) => [name, schema]));
-    const read = readBoundPlan(json ?? null, schemas);
-    if (read.kind === 'unreadable') return whole(read.reason, columns);
-    const { plan } = read;
-    if (plan.schema.length !== columns.length) return whole('columns that the plan does not have', columns);
+    if (columns instanceof Error) {
+      const asSent = planned === sql ? answer : tryParseJson(await this.#shadow.plan(sql));
+      throw planError(asSent, context) ?? toSkeinDuckDbError(columns);
+    }
+    const plan = readAnswer(answer, request.tables, columns, context);
+    if (typeof plan === 'string') return { kind: 'whole', columns, reason: plan };
     const named = columns.map((column, index) => ({
       name: column.name,
       type: plan.schema[index]?.type ?? column.type,
     }));
-    return { kind: 'plan', columns: named, plan, sql, tables, ordered };
+    return { kind: 'plan', columns: named, plan };
   }
 
   async #bindCatalogQuery(
@@ -177,6 +176,36 @@ export class ShadowCatalog {
 function ownSchema({ schema, tables }: BindRequest): string | undefined {
   if (schema === 'main') return undefined;
   return [...tables.tables.keys()].some((name) => name.startsWith(`${schema}.`)) ? schema : undefined;
+}
+
+/** A bound query, but for its text. */
+type Bound = Pick<BoundPlan, 'kind' | 'columns' | 'plan'> | Pick<BoundWhole, 'kind' | 'columns' | 'reason'>;
+
+/** The plan, or why there is none. */
+function readAnswer(
+  answer: Json | undefined,
+  { tables }: ShadowTables,
+  columns: Schema,
+  context: ErrorContext,
+): PlanNode | string {
+  if (answer === undefined) return 'a constant that the plan cannot be written with';
+  const error = planError(answer, context);
+  if (error !== undefined) return error.message;
+  const plans = answer instanceof Map ? (answer as JsonObject).get('plans') : undefined;
+  const json = Array.isArray(plans) ? (plans as readonly Json[])[0] : undefined;
+  const schemas = new Map([...tables].map(([name, { schema }]) => [name, schema]));
+  const read = readBoundPlan(json ?? null, schemas);
+  if (read.kind === 'unreadable') return read.reason;
+  return read.plan.schema.length === columns.length ? read.plan : 'columns that the plan does not have';
+}
+
+/** Writes `//` for `/`, as DuckDB's parser reads it under integer_division. */
+function divideIntegers(sql: string): string {
+  const slashes = tokenize(sql).filter(({ kind, text }) => kind === 'operator' && /^\/[-+]*$/.test(text));
+  return substitute(
+    sql,
+    slashes.map((token) => ({ token, text: `/${token.text}` })),
+  ).sql;
 }
 
 function planError(answer: Json | undefined, context: ErrorContext): SkeinError | undefined {
