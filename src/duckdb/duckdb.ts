@@ -14,6 +14,11 @@ export interface DuckDbOptions {
   readonly readRoots: readonly string[];
   /** Directories that SQL may read and write. */
   readonly writeRoots: readonly string[];
+  /**
+   * Joins run in the order in which they are written: for fragments, which come ordered by row counts that DuckDB does
+   * not see. Otherwise DuckDB chooses the order.
+   */
+  readonly keepJoinOrder?: boolean;
   readonly clock?: Clock;
 }
 
@@ -33,7 +38,12 @@ const sessionSettings = [
   'preserve_insertion_order',
   'schema',
   'search_path',
+  // For `reorderingJoins`; instance-wide, so no session may name it.
+  'disabled_optimizers',
 ] as const;
+
+const keepJoinOrder = `SET disabled_optimizers = 'join_order'`;
+const chooseJoinOrder = `SET disabled_optimizers = ''`;
 
 /**
  * An in-memory DuckDB that can reach the given directories and nothing else: no other files, no network, no
@@ -45,12 +55,16 @@ export class DuckDb {
   readonly version = DuckDb.version();
   private readonly instance: DuckDBInstance;
   private readonly clock: Clock;
+  private readonly keepsJoinOrder: boolean;
   private monitor: Promise<DuckDbConnection> | undefined;
   private memoryReading: Promise<number> | undefined;
+  private reordering = 0;
+  private setting: Promise<void> = Promise.resolve();
 
-  private constructor(instance: DuckDBInstance, clock: Clock) {
+  private constructor(instance: DuckDBInstance, clock: Clock, keepsJoinOrder: boolean) {
     this.instance = instance;
     this.clock = clock;
+    this.keepsJoinOrder = keepsJoinOrder;
   }
 
   /** `v1.5.6` */
@@ -75,7 +89,7 @@ export class DuckDb {
         allow_community_extensions: 'false',
         allow_persistent_secrets: 'false',
       });
-      const duckdb = new DuckDb(instance, clock);
+      const duckdb = new DuckDb(instance, clock, options.keepJoinOrder ?? false);
       await duckdb.lock(await Promise.all([...readRoots, ...writeRoots].map((root) => realpath(root))));
       return duckdb;
     } catch (error) {
@@ -95,6 +109,22 @@ export class DuckDb {
     return this.memoryReading;
   }
 
+  /**
+   * Lets DuckDB choose the order of joins while `work` runs: for SQL that people wrote. The setting is the instance's, so
+   * a fragment that starts meanwhile may be reordered too: slower perhaps, never wrong.
+   */
+  async reorderingJoins<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.keepsJoinOrder) return await work();
+    this.reordering += 1;
+    try {
+      if (this.reordering === 1) await this.set(chooseJoinOrder);
+      return await work();
+    } finally {
+      this.reordering -= 1;
+      if (this.reordering === 0) await this.set(keepJoinOrder);
+    }
+  }
+
   /** Connections must be disposed of first. */
   close(): void {
     this.instance.closeSync();
@@ -107,6 +137,7 @@ export class DuckDb {
     await connection.run(`SET allowed_directories = ${list(roots.map((root) => `${root}/`))}`);
     await connection.run('SET enable_external_access = false');
     await connection.run(`SET allowed_configs = ${list(sessionSettings)}`);
+    if (this.keepsJoinOrder) await connection.run(keepJoinOrder);
     await connection.run('SET lock_configuration = true');
   }
 
@@ -115,5 +146,14 @@ export class DuckDb {
     const connection = await this.monitor;
     const [row] = await connection.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
     return Number(row?.[0] ?? 0);
+  }
+
+  /** One after the other: the last one asked for holds. */
+  private set(statement: string): Promise<void> {
+    this.setting = this.setting.then(async () => {
+      await using connection = await this.connect();
+      await connection.run(statement);
+    });
+    return this.setting;
   }
 }

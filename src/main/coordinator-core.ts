@@ -52,6 +52,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       tempDirectory: spool.spillDir,
       readRoots: [data],
       writeRoots: [spool.root],
+      keepJoinOrder: true,
     });
     closers.add(() => duckdb.close());
     const self = { workerId: workerId('coordinator'), url: '', hostId: hostId() };

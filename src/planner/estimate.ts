@@ -1,6 +1,13 @@
 import { assertNever } from '../common/index.ts';
-import { children, type Expr, type JoinNode, type LimitNode, type PlanNode } from '../plan/index.ts';
-import { conjuncts, integerLiteral } from './expressions.ts';
+import {
+  children,
+  type Expr,
+  type FilterNode,
+  type JoinNode,
+  type LimitNode,
+  type PlanNode,
+} from '../plan/index.ts';
+import { columnsOf, conjuncts, integerLiteral } from './expressions.ts';
 import type { PlannerContext } from './stage-plan.ts';
 import { rowWidth, typeWidth } from './widths.ts';
 
@@ -112,7 +119,7 @@ function tableDistinct(width: number, rowCount: number): number {
 function estimateUnary(node: Extract<PlanNode, { readonly input: PlanNode }>, input: Estimate): Estimate {
   switch (node.kind) {
     case 'filter':
-      return { rows: input.rows * selectivity(node.predicate), distinct: input.distinct };
+      return { rows: input.rows * filterShare(node), distinct: input.distinct };
     case 'project':
       return {
         rows: input.rows,
@@ -211,19 +218,30 @@ function distinctOf(expr: Expr, input: Estimate): number | undefined {
   return expr.kind === 'cast' ? distinctOf(expr.input, input) : undefined;
 }
 
+/** A condition on aggregates (HAVING) mostly looks for the few groups that stand out. */
+const HAVING_SHARE = 0.1;
+
+function filterShare({ input, predicate }: FilterNode): number {
+  const groups = input.kind === 'aggregate' ? input.groups.length : undefined;
+  const share = (term: Expr): number =>
+    groups !== undefined && groups > 0 && [...columnsOf(term)].some((index) => index >= groups)
+      ? Math.min(HAVING_SHARE, selectivity(term))
+      : selectivity(term);
+  return combine(conjuncts(predicate).map(share));
+}
+
+/** Terms are seldom independent: after two, each one counts less than the one before. */
+function combine(shares: readonly number[]): number {
+  return shares
+    .toSorted((a, b) => a - b)
+    .reduce((product, share, index) => product * share ** (1 / 2 ** Math.max(0, index - 1)), 1);
+}
+
 /** Share of rows that a predicate lets through, by textbook guesses. */
 function selectivity(predicate: Expr): number {
   switch (predicate.kind) {
-    case 'and': {
-      const shares = conjuncts(predicate)
-        .map(selectivity)
-        .sort((a, b) => a - b);
-      // Terms are seldom independent: after two, each one counts less than the one before.
-      return shares.reduce(
-        (product, share, index) => product * share ** (1 / 2 ** Math.max(0, index - 1)),
-        1,
-      );
-    }
+    case 'and':
+      return combine(conjuncts(predicate).map(selectivity));
     case 'or':
       return Math.min(
         1,

@@ -99,7 +99,8 @@ export class FragmentRuntime {
     try {
       connection = await this.#open(request, task.signal);
       const { inputs } = connection;
-      const result = await connection.connection.stream(request.sql, task.signal);
+      const opened = connection.connection;
+      const result = await this.#planning(request, () => opened.stream(request.sql, task.signal));
       const schema = result.schema.map((column, index) => ({
         ...column,
         name: request.columns[index]?.name ?? column.name,
@@ -144,7 +145,9 @@ export class FragmentRuntime {
     signal: AbortSignal,
   ): Promise<{ readonly response: RunTaskResponse; readonly inlined: boolean }> {
     const { spool, self, clock } = this.#options;
-    const { rowsChanged } = await task.connection.run(copyStatement(request, dir), signal);
+    const { rowsChanged } = await this.#planning(request, () =>
+      task.connection.run(copyStatement(request, dir), signal),
+    );
     const written = await listFiles(request, dir);
     const { partitions, inlined, rows, bytes } = await describePartitions(attempt, written, self);
     if (rows !== rowsChanged) throw miscounted(rowsChanged, rows);
@@ -176,6 +179,11 @@ export class FragmentRuntime {
     } finally {
       await end();
     }
+  }
+
+  /** Runs a statement that DuckDB plans when it starts. */
+  #planning<T>(request: RunTaskRequest, start: () => Promise<T>): Promise<T> {
+    return request.reorderJoins ? this.#options.duckdb.reorderingJoins(start) : start();
   }
 
   #open(request: RunTaskRequest, signal: AbortSignal): Promise<TaskConnection> {

@@ -84,6 +84,7 @@ export class Worker implements WorkerClient {
       memoryBytes,
       tempDirectory: spool.spillDir,
       writeRoots: [spool.root],
+      keepJoinOrder: true,
       clock,
     });
     this.#reader = new ExchangeReader({

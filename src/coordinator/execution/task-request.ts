@@ -45,6 +45,7 @@ export function buildTaskRequest(context: TaskRequestContext, id: TaskAttempt): 
     output: buildOutput(stage),
     settings: { ...context.settings },
     ordered: stage.ordered,
+    reorderJoins: context.plan.original,
   });
 }
 
