@@ -29,10 +29,10 @@ describe('renderReport', () => {
   it('shows medians, ratios and totals', () => {
     expect(renderReport(report, noColors)).toBe(
       [
-        'query  duckdb ms  1 worker ms  ratio  2 workers ms  ratio',
-        'q01         1000         1060   1.06          1500   1.50',
-        'q06         50.0         60.0   1.20          75.0   1.50',
-        'total       1050         1120   1.07          1575   1.50',
+        'query  duckdb ms  1 worker ms  2 workers ms',
+        'q01         1000   1060 1.06×    1500 1.50×',
+        'q06         50.0   60.0 1.20×    75.0 1.50×',
+        'total       1050   1120 1.07×    1575 1.50×',
         "answers: all equal to bare DuckDB's in 4 runs",
         '',
       ].join('\n'),

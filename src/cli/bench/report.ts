@@ -40,19 +40,17 @@ export function totalMs(measurements: readonly Measurement[], engine: string): n
     .reduce((sum, { medianMs }) => sum + medianMs, 0);
 }
 
-/** Medians in ms and ratios to the first engine, a line a query, and totals. */
+/** Medians in ms and their ratios to the first engine's, a line a query, and totals. */
 export function renderReport(report: BenchReport, style: Style): string {
   const [first, ...others] = report.engines;
   const headers: ColumnHeader[] = [{ title: 'query' }, { title: `${first?.name} ms`, align: 'right' }];
-  for (const { name } of others) {
-    headers.push({ title: `${name} ms`, align: 'right' }, { title: 'ratio', align: 'right' });
-  }
+  for (const { name } of others) headers.push({ title: `${name} ms`, align: 'right' });
   const row = (title: string, ms: (engine: string) => number): readonly string[] => {
     const base = ms(first?.name ?? '');
     return [
       title,
       msText(base),
-      ...others.flatMap(({ name }) => [msText(ms(name)), ratioText(ms(name) / base, style)]),
+      ...others.map(({ name }) => `${msText(ms(name))} ${ratioText(ms(name) / base, style)}`),
     ];
   };
   const queries = [...new Set(report.measurements.map(({ query }) => query))];
@@ -85,7 +83,7 @@ function msText(ms: number): string {
 }
 
 function ratioText(ratio: number, style: Style): string {
-  const text = ratio.toFixed(2);
+  const text = `${ratio.toFixed(2)}×`;
   return ratio <= 1.1 ? style.green(text) : text;
 }
 

@@ -230,6 +230,15 @@ describe('Membership', () => {
     expect(await listed()).toEqual([]);
   });
 
+  it('does not list a worker that said it leaves', async () => {
+    cluster.answers.set('a', 'refused');
+    await cluster.register('a');
+    await cluster.membership.leave('a');
+    await cluster.pass(5_000);
+    expect(cluster.events).toEqual(['joined a', 'draining a', 'lost a']);
+    expect(await cluster.membership.describe(AbortSignal.timeout(1_000))).toEqual([]);
+  });
+
   it('leaves no timer behind', () => {
     const other = new Cluster();
     other.membership.close();

@@ -243,11 +243,13 @@ export class Membership implements CoordinatorClient {
 
   #lose(member: Member, reason: string): void {
     if (this.#members.get(member.id) !== member) return;
+    const hadSaidGoodbye = member.standing === 'draining';
     member.standing = 'lost';
     member.lostBecause = reason;
     member.probe?.abort();
     this.#members.delete(member.id);
-    this.#lost.set(member.id, member);
+    // Whoever said that it leaves is gone, not lost: people need not look after it.
+    if (!hadSaidGoodbye) this.#lost.set(member.id, member);
     const [oldest] = this.#lost.keys();
     if (oldest !== undefined && this.#lost.size > keptLost) this.#lost.delete(oldest);
     this.#emit({ kind: 'lost', worker: member.id });
