@@ -6,6 +6,7 @@ import {
   conjuncts,
   everyColumn,
   inline,
+  inlineCell,
   type Needed,
   union,
   usesOf,
@@ -283,9 +284,7 @@ function printMarkCell(printer: PlanPrinter, node: JoinNode, left: SelectBlock, 
 
 /** `x IN (SELECT y FROM ...)`, `(x1, x2) IN (SELECT y1, y2 FROM ...)`, `x < ANY (SELECT y FROM ...)` */
 function printMembership(pairs: readonly JoinCondition[], left: SelectBlock, right: SelectBlock): Cell {
-  const values = pairs.map(
-    (pair): Cell => ({ ...inline(right, pair.right), form: 'computed', volatile: false }),
-  );
+  const values = pairs.map((pair) => inlineCell(right, pair.right));
   const names = values.map((_, index) => (values.length === 1 ? 'value' : `value${index + 1}`));
   const select = renderSelect({ ...right, cells: values, names }).sql;
   const lefts = pairs.map((pair) => inline(left, pair.left));
