@@ -82,6 +82,12 @@ describe('bind', () => {
     expect(kinds).toEqual(Array.from({ length: 22 }, () => 'plan'));
   });
 
+  it('plans recursive CTEs that do not serialise inlined', async () => {
+    const sql = `WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r
+      WHERE n < (SELECT max(id) FROM users) AND EXISTS (SELECT 1 FROM events WHERE user_id >= r.n)) SELECT n FROM r`;
+    expect(await bind(sql)).toMatchObject({ kind: 'plan' });
+  });
+
   it('evaluates the functions of the moment once', async () => {
     const bound = await bind('SELECT now(), current_date FROM users WHERE born < today()');
     const text = JSON.stringify(bound.kind === 'plan' && bound.plan);
