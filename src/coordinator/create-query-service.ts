@@ -9,14 +9,7 @@ import {
   toSkeinError,
 } from '../common/index.ts';
 import { parseStatement, type Statement } from '../sql/index.ts';
-import {
-  formatType,
-  type RecordBatch,
-  type Schema,
-  type SqlValue,
-  scalar,
-  wireType,
-} from '../types/index.ts';
+import { type RecordBatch, type Schema, type SqlValue, scalar, wireType } from '../types/index.ts';
 import { Admission } from './admission.ts';
 import { noBatches, oneBatch, watched } from './batches.ts';
 import { hasUntravelled } from './execution/build-execution.ts';
@@ -28,6 +21,7 @@ import { buildTree } from './observe/build-tree.ts';
 import { explainBatch, explainColumns } from './observe/explain-batch.ts';
 import type { Binder, FragmentRunner } from './ports.ts';
 import { type PrepareContext, type Prepared, prepareQuery } from './prepare-query.ts';
+import { QueryHistory } from './query-history.ts';
 import { defaultQueryLimits, type QueryLimits } from './query-limits.ts';
 import { QueryRecord } from './query-record.ts';
 import type {
@@ -40,6 +34,7 @@ import type {
 } from './query-service.ts';
 import type { QueryTree } from './query-tree.ts';
 import { SpoolReleaser } from './release-spool.ts';
+import { samePlanned, whyWhole } from './replan.ts';
 import { rootRows } from './result-rows.ts';
 import { readSettings, type SessionSettings } from './settings.ts';
 
@@ -87,9 +82,7 @@ class CoordinatorQueryService implements QueryService {
   readonly #releaser: SpoolReleaser;
   readonly #kept: KeptResults;
   readonly #startedAt: number;
-  /** By id, oldest first; running ones and ended ones. */
-  readonly #records = new Map<string, QueryRecord>();
-  #ended: QueryRecord[] = [];
+  readonly #history: QueryHistory;
   #closed = false;
 
   constructor(options: QueryServiceOptions) {
@@ -99,6 +92,7 @@ class CoordinatorQueryService implements QueryService {
     this.#admission = new Admission(this.#limits, this.#clock);
     this.#releaser = new SpoolReleaser(options.members, this.#clock);
     this.#kept = new KeptResults(this.#limits, options.runtime, this.#clock);
+    this.#history = new QueryHistory(this.#limits);
     this.#startedAt = this.#clock.monotonic();
   }
 
@@ -127,19 +121,19 @@ class CoordinatorQueryService implements QueryService {
 
   list(): readonly QueryInfo[] {
     const now = this.#clock.monotonic();
-    return [...this.#records.values()].reverse().map((record) => record.info(now));
+    return this.#history.newestFirst().map((record) => record.info(now));
   }
 
   get(id: string): QueryInfo | undefined {
-    return this.#records.get(id)?.info(this.#clock.monotonic());
+    return this.#history.get(id)?.info(this.#clock.monotonic());
   }
 
   tree(id: string): QueryTree | undefined {
-    return this.#records.get(id)?.tree(this.#clock.monotonic());
+    return this.#history.get(id)?.tree(this.#clock.monotonic());
   }
 
   async resultPage(id: string, offset: number, limit: number): Promise<ResultPage> {
-    const record = this.#records.get(id);
+    const record = this.#history.get(id);
     if (record === undefined) throw new SkeinError(SqlState.undefinedObject, `there is no query ${id}`);
     if (record.error !== undefined) throw record.error;
     if (record.state !== 'finished') {
@@ -149,7 +143,7 @@ class CoordinatorQueryService implements QueryService {
   }
 
   async cancel(id: string): Promise<boolean> {
-    const record = this.#records.get(id);
+    const record = this.#history.get(id);
     if (record === undefined) return false;
     record.controller.abort(canceledError());
     await Promise.all(record.cleanup);
@@ -188,8 +182,8 @@ class CoordinatorQueryService implements QueryService {
     if (this.#closed) return;
     this.#closed = true;
     const reason = new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
-    for (const record of this.#records.values()) record.controller.abort(reason);
-    await Promise.all([...this.#records.values()].flatMap((record) => record.cleanup));
+    for (const record of this.#history.newestFirst()) record.controller.abort(reason);
+    await Promise.all(this.#history.newestFirst().flatMap((record) => record.cleanup));
     await this.#kept.close();
     this.#releaser.close();
   }
@@ -199,7 +193,7 @@ class CoordinatorQueryService implements QueryService {
     const now = this.#clock.now();
     const id = toQueryId(`q_${now.toString(36)}_${this.#options.random.token(6)}`);
     const record = new QueryRecord(id, sql, now, this.#clock.monotonic());
-    this.#records.set(id, record);
+    this.#history.add(record);
     record.signal.addEventListener('abort', () => this.#abort(record), { once: true });
     if (signal !== undefined) {
       const onAbort = (): void => record.controller.abort(reasonOf(signal));
@@ -510,33 +504,8 @@ class CoordinatorQueryService implements QueryService {
     record.state =
       error === undefined ? 'finished' : error.sqlState === SqlState.queryCanceled ? 'canceled' : 'failed';
     for (const callback of record.onEnd.splice(0)) callback();
-    this.#ended.push(record);
-    while (this.#ended.length > this.#limits.history) {
-      const oldest = this.#ended.shift();
-      if (oldest === undefined) break;
-      this.#records.delete(oldest.id);
-      void this.#kept.drop(oldest.id);
-    }
+    for (const { id } of this.#history.ended(record)) void this.#kept.drop(id);
   }
-}
-
-/** A plan that a worker could not run is no reason to refuse the query: its own text can still run, in one task. */
-function whyWhole(cause: SkeinError): string | undefined {
-  return cause.sqlState.startsWith('42') || cause.details.fault === 'plan'
-    ? `its distributed plan could not be run (${cause.message})`
-    : undefined;
-}
-
-/** The new plan of a query whose columns its client knows already. @throws `cause` where they are others now */
-function samePlanned(before: ExecutionPlan, again: Prepared, cause: SkeinError): ExecutionPlan {
-  if (again.kind !== 'run' || !sameSchema(before.columns, again.columns)) throw cause;
-  return again.plan;
-}
-
-function sameSchema(a: Schema, b: Schema): boolean {
-  const text = (schema: Schema): string =>
-    schema.map(({ name, type }) => `${name} ${formatType(type)}`).join();
-  return text(a) === text(b);
 }
 
 function reasonOf(signal: AbortSignal): SkeinError {

@@ -17,7 +17,7 @@ export interface FragmentRunner {
   dropQuery(queryId: string): Promise<void>;
 }
 
-export interface FragmentStream {
+interface FragmentStream {
   readonly schema: Schema;
   readonly batches: AsyncIterable<RecordBatch>;
   /** Complete when the batches have ended. */

@@ -1,10 +1,9 @@
 import type { AdmissionLimits } from './admission.ts';
 import type { KeptResultLimits } from './kept-results.ts';
+import type { HistoryLimits } from './query-history.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './scheduler/index.ts';
 
-export interface QueryLimits extends AdmissionLimits, KeptResultLimits {
-  /** Ended queries that are remembered. */
-  readonly history: number;
+export interface QueryLimits extends AdmissionLimits, KeptResultLimits, HistoryLimits {
   /** Bytes of all scanned tables up to which a query runs as one fragment on the coordinator. */
   readonly bypassBytes: number;
   /** Estimated bytes up to which a side of a join is broadcast. */
@@ -27,7 +26,8 @@ export const defaultQueryLimits: QueryLimits = {
   resultBytes: 4 * 1024 ** 3,
   resultMs: 15 * 60_000,
   pageRows: 10_000,
-  history: 500,
+  history: 300,
+  historyChars: 20_000_000,
   bypassBytes: 64 * 1024 ** 2,
   broadcastBytes: 32 * 1024 ** 2,
   maxRestarts: 2,

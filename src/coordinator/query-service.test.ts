@@ -361,6 +361,16 @@ describe('canceling', () => {
     await expectNothingLeft();
   });
 
+  it('stops a query that runs on the coordinator alone', async () => {
+    await start();
+    const handle = await engine.service.submit({ sql: endless });
+    expect(handle.info().stats.bypassed).toBe(true);
+    const rows = expect(drain(handle)).rejects.toMatchObject({ sqlState: '57014' });
+    await until(() => (engine.service.tree(handle.id)?.stages[0]?.tasks[0]?.attempts.length ?? 0) > 0);
+    await engine.service.cancel(handle.id);
+    await rows;
+  });
+
   it('happens when the reader goes before it has read anything', async () => {
     const handle = await startEndless();
     await handle.batches[Symbol.asyncIterator]().return?.();

@@ -1,5 +1,5 @@
 import { type Clock, sleep, type WorkerId } from '../common/index.ts';
-import type { Membership } from './members/index.ts';
+import type { Member, Membership } from './members/index.ts';
 
 /** One call's patience; a worker that does not answer is asked again. */
 const callMs = 3_000;
@@ -16,7 +16,9 @@ export class SpoolReleaser {
   readonly #members: Membership;
   readonly #clock: Clock;
   readonly #owed = new Map<WorkerId, Set<string>>();
-  readonly #closing = new AbortController();
+  /** Calls that are out. */
+  readonly #calls = new Set<AbortController>();
+  #closed = false;
   readonly #unsubscribe: () => void;
 
   constructor(members: Membership, clock: Clock) {
@@ -34,30 +36,38 @@ export class SpoolReleaser {
 
   close(): void {
     this.#unsubscribe();
-    this.#closing.abort();
+    this.#closed = true;
+    for (const call of this.#calls) call.abort();
   }
 
   async #tell(worker: WorkerId, executionId: string): Promise<void> {
-    for (
-      let delayMs = firstDelayMs;
-      !this.#closing.signal.aborted;
-      delayMs = Math.min(maxDelayMs, delayMs * 2)
-    ) {
+    let delayMs = firstDelayMs;
+    while (!this.#closed) {
       const member = this.#members.get(worker);
       if (member === undefined) {
         this.#owe(worker, executionId);
         return;
       }
-      const patience = new AbortController();
-      const cancelTimer = this.#clock.after(callMs, () => patience.abort());
-      try {
-        await member.client.dropQuery(executionId, AbortSignal.any([patience.signal, this.#closing.signal]));
-        return;
-      } catch {
-        await sleep(this.#clock, delayMs, this.#closing.signal).catch(() => undefined);
-      } finally {
-        cancelTimer();
-      }
+      if (await this.#call(member, executionId, delayMs)) return;
+      delayMs = Math.min(maxDelayMs, delayMs * 2);
+    }
+  }
+
+  /** @returns false when the worker did not answer, after a while */
+  async #call(member: Member, executionId: string, delayMs: number): Promise<boolean> {
+    const call = new AbortController();
+    this.#calls.add(call);
+    const cancelTimer = this.#clock.after(callMs, () => call.abort());
+    try {
+      await member.client.dropQuery(executionId, call.signal);
+      return true;
+    } catch {
+      cancelTimer();
+      await sleep(this.#clock, delayMs, call.signal).catch(() => undefined);
+      return false;
+    } finally {
+      cancelTimer();
+      this.#calls.delete(call);
     }
   }
 

@@ -34,7 +34,7 @@ export async function* rootRows(
 }
 
 /** What was announced at planning must be what comes: a client has read the types by now. */
-export function checkTypes(actual: Schema, announced: Schema): void {
+function checkTypes(actual: Schema, announced: Schema): void {
   const wrong = announced.findIndex((column, index) => {
     const came = actual[index];
     return came === undefined || !sameType(came.type, column.type);

@@ -61,7 +61,7 @@ export interface ScanInput {
   readonly splits: readonly (readonly Split[])[];
 }
 
-export interface StageInput {
+interface StageInput {
   readonly kind: 'stage';
   readonly name: string;
   /** Position of the stage in the plan. */

@@ -247,6 +247,9 @@ export class QueryRun {
         next.generation.state = state;
         for (const effect of effects) this.#perform(next.generation, effect, next.event);
       }
+    } catch (error) {
+      // A defect of ours ends this query, and nothing else.
+      this.#finish({ kind: 'failed', error: toSkeinError(error) });
     } finally {
       this.#dispatching = false;
     }

@@ -50,7 +50,7 @@ export function buildTaskRequest(context: TaskRequestContext, id: TaskAttempt): 
 }
 
 /** The partitions that one task reads of an input stage, by producing task, then by partition. */
-export function partitionsFor(
+function partitionsFor(
   outputs: StageOutputs,
   input: { readonly stage: number; readonly read: 'partition' | 'all' },
   task: number,

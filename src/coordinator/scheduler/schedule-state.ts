@@ -8,7 +8,7 @@ export interface SchedulePlan {
   readonly stages: readonly ScheduleStage[];
 }
 
-export interface ScheduleStage {
+interface ScheduleStage {
   /** Tasks of the stage, at least 1; the root has one. */
   readonly tasks: number;
   readonly inputs: readonly number[];
@@ -48,7 +48,7 @@ export const defaultScheduleLimits: ScheduleLimits = {
  * - finished: `attempt` won; `holder` keeps its output, undefined when no worker has to live for it to be read.
  * - lost: it had finished, but its output is gone; it runs again when a consumer needs it.
  */
-export type TaskState =
+type TaskState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'running'; readonly attempt: number; readonly worker: WorkerId | undefined }
   | { readonly kind: 'finished'; readonly attempt: number; readonly holder: WorkerId | undefined }
