@@ -21,6 +21,9 @@ import { fromDuckDbType } from './duckdb-type.ts';
 /** DuckDB forgets an interrupt that comes before the statement starts, so it is repeated until the statement ends. */
 const interruptEveryMs = 10;
 
+/** Errors after which DuckDB may refuse every further statement. */
+const suspiciousTypes = new Set(['INTERNAL', 'FATAL']);
+
 export interface StreamedResult {
   readonly schema: Schema;
   /** To be iterated once; ending early stops the statement. Throws SkeinError where the statement fails. */
@@ -34,6 +37,7 @@ export interface StreamedResult {
 export class DuckDbConnection implements AsyncDisposable {
   private readonly native: NativeConnection;
   private readonly clock: Clock;
+  private readonly onSuspect: () => void;
   private state: 'idle' | 'busy' | 'closed' = 'idle';
   /** Aborts what runs when the connection closes. */
   private readonly closing = new AbortController();
@@ -41,9 +45,11 @@ export class DuckDbConnection implements AsyncDisposable {
   /** Settles, never rejecting, when the call that is under way in DuckDB has ended. */
   private underWay: Promise<unknown> = Promise.resolve();
 
-  constructor(native: NativeConnection, clock: Clock) {
+  /** @param onSuspect called when an error says that the whole instance may have given up */
+  constructor(native: NativeConnection, clock: Clock, onSuspect: () => void = () => {}) {
     this.native = native;
     this.clock = clock;
+    this.onSuspect = onSuspect;
   }
 
   /**
@@ -137,7 +143,10 @@ export class DuckDbConnection implements AsyncDisposable {
       return await pending;
     } catch (error) {
       const by = aborted();
-      throw by === undefined ? toSkeinDuckDbError(error) : abortError(by);
+      if (by !== undefined) throw abortError(by);
+      const skein = toSkeinDuckDbError(error);
+      if (suspiciousTypes.has(skein.details.duckdbType ?? '')) this.onSuspect();
+      throw skein;
     } finally {
       cancelTimer();
       for (const each of signals) each.removeEventListener('abort', interrupt);

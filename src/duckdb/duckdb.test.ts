@@ -188,6 +188,45 @@ describe('errors', () => {
   });
 });
 
+describe('an instance that gave up', () => {
+  /** What a failed assertion of DuckDB's own looks like from outside: nothing works on the instance any more. */
+  async function breakDown(broken: DuckDb): Promise<void> {
+    (Reflect.get(broken, 'instance') as { closeSync(): void }).closeSync();
+    Reflect.set(broken, 'suspect', true);
+  }
+
+  it('is replaced by one that works, and is as locked', async () => {
+    const broken = await DuckDb.open({
+      threads: 1,
+      memoryBytes: 100e6,
+      tempDirectory: join(directory, 'tmp-broken'),
+      readRoots: [join(directory, 'data')],
+      writeRoots: [],
+    });
+    expect(await broken.memoryUsedBytes()).toBeGreaterThanOrEqual(0);
+    await breakDown(broken);
+    const connections = await Promise.all([broken.connect(), broken.connect()]);
+    for (const connection of connections) {
+      expect(await connection.rows(`FROM read_csv('${directory}/data/a.csv')`)).toEqual([[1n]]);
+      expect((await failure(connection.run(`FROM read_csv('${directory}/secret/a.csv')`))).sqlState).toBe(
+        '42501',
+      );
+      await connection[Symbol.asyncDispose]();
+    }
+    expect(await broken.memoryUsedBytes()).toBeGreaterThanOrEqual(0);
+    broken.close();
+  });
+
+  it('is left alone where it still works', async () => {
+    const before: unknown = Reflect.get(duckdb, 'instance');
+    Reflect.set(duckdb, 'suspect', true);
+    await using connection = await duckdb.connect();
+    expect(await connection.rows('SELECT 1')).toEqual([[1]]);
+    expect(Reflect.get(duckdb, 'instance')).toBe(before);
+    expect(Reflect.get(duckdb, 'suspect')).toBe(false);
+  });
+});
+
 describe('a locked instance', () => {
   const refused = (): readonly string[] => [
     `FROM read_csv('${directory}/secret/a.csv')`,

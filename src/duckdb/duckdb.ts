@@ -53,18 +53,23 @@ const chooseJoinOrder = `SET disabled_optimizers = ''`;
  */
 export class DuckDb {
   readonly version = DuckDb.version();
-  private readonly instance: DuckDBInstance;
+  private readonly options: DuckDbOptions;
   private readonly clock: Clock;
   private readonly keepsJoinOrder: boolean;
-  private monitor: Promise<DuckDbConnection> | undefined;
+  private instance: DuckDBInstance;
+  /** An error has said that the instance may have given up. */
+  private suspect = false;
+  private checking: Promise<void> | undefined;
+  private monitor: DuckDbConnection | undefined;
   private memoryReading: Promise<number> | undefined;
   private reordering = 0;
   private setting: Promise<void> = Promise.resolve();
 
-  private constructor(instance: DuckDBInstance, clock: Clock, keepsJoinOrder: boolean) {
+  private constructor(options: DuckDbOptions, instance: DuckDBInstance) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    this.keepsJoinOrder = options.keepJoinOrder ?? false;
     this.instance = instance;
-    this.clock = clock;
-    this.keepsJoinOrder = keepsJoinOrder;
   }
 
   /** `v1.5.6` */
@@ -73,32 +78,23 @@ export class DuckDb {
   }
 
   static async open(options: DuckDbOptions): Promise<DuckDb> {
-    const { threads, memoryBytes, tempDirectory, readRoots, writeRoots, clock = systemClock } = options;
-    await mkdir(tempDirectory, { recursive: true });
-    try {
-      const instance = await DuckDBInstance.create(':memory:', {
-        threads: String(threads),
-        memory_limit: `${Math.floor(memoryBytes / 1024)}KiB`,
-        temp_directory: await realpath(tempDirectory),
-        errors_as_json: 'true',
-        // DuckDB's own default. Without it a stream over an ordered exchange comes out of order; what may be written
-        // in any order says so itself (COPY ... PRESERVE_ORDER false), and then nothing is lost by it.
-        preserve_insertion_order: 'true',
-        autoinstall_known_extensions: 'false',
-        autoload_known_extensions: 'false',
-        allow_community_extensions: 'false',
-        allow_persistent_secrets: 'false',
-      });
-      const duckdb = new DuckDb(instance, clock, options.keepJoinOrder ?? false);
-      await duckdb.lock(await Promise.all([...readRoots, ...writeRoots].map((root) => realpath(root))));
-      return duckdb;
-    } catch (error) {
-      throw toSkeinDuckDbError(error);
-    }
+    return new DuckDb(options, await openInstance(options));
   }
 
+  /**
+   * DuckDB refuses every statement of an instance in which an assertion of its own has failed. Whoever connects next
+   * gets a new instance; statements that are under way on the old one end as they may.
+   */
   async connect(): Promise<DuckDbConnection> {
-    return new DuckDbConnection(await this.instance.connect(), this.clock);
+    if (this.suspect) {
+      this.checking ??= this.replaceIfDead().finally(() => {
+        this.checking = undefined;
+      });
+      await this.checking;
+    }
+    return new DuckDbConnection(await this.instance.connect(), this.clock, () => {
+      this.suspect = true;
+    });
   }
 
   /** Bytes that the buffer manager holds now. */
@@ -127,25 +123,34 @@ export class DuckDb {
 
   /** Connections must be disposed of first. */
   close(): void {
+    this.dropMonitor();
     this.instance.closeSync();
   }
 
-  /** The order matters: the directories cannot be named once access is off, and nothing once it is locked. */
-  private async lock(roots: readonly string[]): Promise<void> {
-    await using connection = await this.connect();
-    const list = (values: readonly string[]): string => `[${values.map(quoteLiteral).join(', ')}]`;
-    await connection.run(`SET allowed_directories = ${list(roots.map((root) => `${root}/`))}`);
-    await connection.run('SET enable_external_access = false');
-    await connection.run(`SET allowed_configs = ${list(sessionSettings)}`);
-    if (this.keepsJoinOrder) await connection.run(keepJoinOrder);
-    await connection.run('SET lock_configuration = true');
+  private async replaceIfDead(): Promise<void> {
+    const { instance } = this;
+    if (!(await isAlive(instance))) {
+      this.instance = await openInstance(this.options);
+      this.dropMonitor();
+      instance.closeSync();
+    }
+    this.suspect = false;
   }
 
   private async readMemory(): Promise<number> {
-    this.monitor ??= this.connect();
-    const connection = await this.monitor;
-    const [row] = await connection.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
-    return Number(row?.[0] ?? 0);
+    this.monitor ??= await this.connect();
+    try {
+      const [row] = await this.monitor.rows('SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()');
+      return Number(row?.[0] ?? 0);
+    } catch (error) {
+      this.dropMonitor();
+      throw error;
+    }
+  }
+
+  private dropMonitor(): void {
+    this.monitor?.[Symbol.asyncDispose]().catch(() => {});
+    this.monitor = undefined;
   }
 
   /** One after the other: the last one asked for holds. */
@@ -155,5 +160,63 @@ export class DuckDb {
       await connection.run(statement);
     });
     return this.setting;
+  }
+}
+
+async function openInstance(options: DuckDbOptions): Promise<DuckDBInstance> {
+  const { threads, memoryBytes, tempDirectory, readRoots, writeRoots } = options;
+  await mkdir(tempDirectory, { recursive: true });
+  try {
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(threads),
+      memory_limit: `${Math.floor(memoryBytes / 1024)}KiB`,
+      temp_directory: await realpath(tempDirectory),
+      errors_as_json: 'true',
+      // DuckDB's own default. Without it a stream over an ordered exchange comes out of order; what may be written
+      // in any order says so itself (COPY ... PRESERVE_ORDER false), and then nothing is lost by it.
+      preserve_insertion_order: 'true',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      allow_community_extensions: 'false',
+      allow_persistent_secrets: 'false',
+    });
+    const roots = await Promise.all([...readRoots, ...writeRoots].map((root) => realpath(root)));
+    await lock(instance, roots, options.keepJoinOrder ?? false);
+    return instance;
+  } catch (error) {
+    throw toSkeinDuckDbError(error);
+  }
+}
+
+/** The order matters: the directories cannot be named once access is off, and nothing once it is locked. */
+async function lock(
+  instance: DuckDBInstance,
+  roots: readonly string[],
+  keepsJoinOrder: boolean,
+): Promise<void> {
+  const connection = await instance.connect();
+  const list = (values: readonly string[]): string => `[${values.map(quoteLiteral).join(', ')}]`;
+  try {
+    await connection.run(`SET allowed_directories = ${list(roots.map((root) => `${root}/`))}`);
+    await connection.run('SET enable_external_access = false');
+    await connection.run(`SET allowed_configs = ${list(sessionSettings)}`);
+    if (keepsJoinOrder) await connection.run(keepJoinOrder);
+    await connection.run('SET lock_configuration = true');
+  } finally {
+    connection.disconnectSync();
+  }
+}
+
+async function isAlive(instance: DuckDBInstance): Promise<boolean> {
+  try {
+    const connection = await instance.connect();
+    try {
+      await connection.run('SELECT 1');
+    } finally {
+      connection.disconnectSync();
+    }
+    return true;
+  } catch {
+    return false;
   }
 }
