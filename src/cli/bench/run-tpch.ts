@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
+import type { Config } from '../../config/index.ts';
 import { DuckDb } from '../../duckdb/index.ts';
 import type { CommandContext } from '../command.ts';
 import { dataFolder, spoolFolder } from '../folders.ts';
@@ -31,6 +32,7 @@ export async function runTpch(context: CommandContext): Promise<number> {
     return report.measurements.some(({ difference }) => difference !== undefined) ? 1 : 0;
   } finally {
     for (const engine of engines.reverse()) await engine.close();
+    await rm(scratchFolder(config), { recursive: true, force: true });
   }
 }
 
@@ -96,7 +98,7 @@ function engineOpeners(
         tables,
         threads: availableParallelism(),
         memoryBytes,
-        tempDirectory: join(spool, `bench-${process.pid}`),
+        tempDirectory: scratchFolder(config),
       }),
     ...shapes.map((workers) => () => openEmbedded(common(workers))),
     ...(benchProcesses
@@ -106,6 +108,11 @@ function engineOpeners(
         )
       : []),
   ];
+}
+
+/** Where bare DuckDB spills. */
+function scratchFolder(config: Config): string {
+  return join(spoolFolder(config), `bench-${process.pid}`);
 }
 
 function threadsPerWorker(workers: number): number {

@@ -80,12 +80,14 @@ export async function runDemo(context: CommandContext): Promise<number> {
 }
 
 async function prepareTables({ config, out, interrupt }: CommandContext): Promise<string> {
+  const { dim } = out.style;
+  if (out.isTerminal)
+    await out.write(line(dim('tables'), dim('making them, if they are not there yet ...')).trimEnd());
   const before = performance.now();
   const { folder, made } = await makeDemoTables(config.home, interrupt.signal);
   const took = formatDuration(performance.now() - before);
-  await out.write(
-    line(out.style.dim('tables'), `${folder}${made ? out.style.dim(`  made in ${took}`) : ''}`),
-  );
+  if (out.isTerminal) await out.write('\r\x1b[2K');
+  await out.write(line(dim('tables'), `${folder}${made ? dim(`  made in ${took}`) : ''}`));
   return folder;
 }
 
