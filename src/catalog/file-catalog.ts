@@ -1,6 +1,6 @@
 import { assert, type Clock, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import type { FileFormat, TableFile, TableSnapshot } from '../storage/index.ts';
-import type { Schema } from '../types/index.ts';
+import type { ColumnStatistics, Schema } from '../types/index.ts';
 import type { Catalog, CatalogSnapshot } from './catalog.ts';
 import { type FileKind, type ListedTable, type Listing, listTables } from './list-tables.node.ts';
 
@@ -12,6 +12,8 @@ export interface FileInspection {
   readonly rowCount: number;
   /** Rows of each row group by path; a path that is absent cannot be cut. */
   readonly rowGroups: ReadonlyMap<string, readonly number[]>;
+  /** One a column of the schema, where the files have any. */
+  readonly statistics: readonly (ColumnStatistics | undefined)[] | undefined;
 }
 
 /** Opens a table's files and reads their schema. */
@@ -104,6 +106,7 @@ export class FileCatalog implements Catalog {
         ),
         rowCount: found.rowCount,
         bytes: listed.files.reduce((sum, file) => sum + file.bytes, 0),
+        statistics: found.statistics,
       };
     } catch (error) {
       return unreadable(listed, toSkeinError(error));

@@ -209,8 +209,8 @@ function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContex
     table: (name) => {
       const table = snapshot.tables.get(name);
       if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
-      const { rowCount, bytes, schema } = table;
-      return { rowCount, bytes, schema, splitCount: countSplits(table) };
+      const { rowCount, bytes, schema, statistics } = table;
+      return { rowCount, bytes, schema, statistics, splitCount: countSplits(table) };
     },
   };
 }

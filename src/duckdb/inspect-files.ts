@@ -1,6 +1,7 @@
 import { SkeinError, SqlState } from '../common/index.ts';
 import {
   type Column,
+  type ColumnStatistics,
   formatType,
   quoteIdentifier,
   quoteLiteral,
@@ -8,6 +9,7 @@ import {
   type SqlValue,
 } from '../types/index.ts';
 import type { DuckDbConnection } from './duckdb-connection.ts';
+import { readStatistics } from './read-statistics.ts';
 
 /** How the files of one table are read, and what they hold. */
 export interface InspectedFiles {
@@ -22,6 +24,8 @@ export interface InspectedFiles {
   readonly rowCount: number;
   /** Rows of each row group in order, by path (Parquet only). */
   readonly rowGroups: ReadonlyMap<string, readonly number[]>;
+  /** One a column of the schema (Parquet only). */
+  readonly statistics: readonly (ColumnStatistics | undefined)[] | undefined;
 }
 
 /**
@@ -51,7 +55,8 @@ export async function inspectFiles(
     const rowGroups = await readRowGroups(connection, list, signal);
     await checkSameColumns(connection, list, signal);
     const rowCount = [...rowGroups.values()].flat().reduce((sum, rows) => sum + rows, 0);
-    return { schema, format: { kind, options: {}, hive: partitioning }, rowCount, rowGroups };
+    const statistics = await readStatistics(connection, list, schema, rowCount, signal);
+    return { schema, format: { kind, options: {}, hive: partitioning }, rowCount, rowGroups, statistics };
   }
   const options =
     kind === 'csv'
@@ -67,6 +72,7 @@ export async function inspectFiles(
     format: { kind, options, hive: partitioning },
     rowCount: estimateRows(files, fileColumns.length),
     rowGroups: new Map(),
+    statistics: undefined,
   };
 }
 

@@ -91,7 +91,7 @@ export function withoutIdleDistinct(aggregate: AggregateCall): AggregateCall {
 }
 
 /** A call over partial rows. */
-export function mergeCall(name: string, args: readonly Expr[], type: SqlType): AggregateCall {
+function mergeCall(name: string, args: readonly Expr[], type: SqlType): AggregateCall {
   return { name, args, distinct: false, filter: undefined, orderBy: [], type };
 }
 

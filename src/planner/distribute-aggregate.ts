@@ -51,10 +51,15 @@ function placeOver(node: AggregateNode, input: Placed, distribution: Distributio
   return placeRows(node, input, distribution);
 }
 
+/** Partial rows up to which merging them in one task is quicker than one more stage. */
+const FEW_PARTIALS = 20_000;
+
 function placeSplit(node: AggregateNode, split: SplitAggregate, distribution: Distribution): Placed {
+  const { estimator, context } = distribution;
   const keys = hashableColumns(split.partial, split.keyCount);
   const partial: Placed = { node: split.partial, placement: arbitrary };
-  if (keys.length === 0) return { node: split.finish(gather(partial).node), placement: single };
+  const few = estimator.estimate(node).rows * context.parallelism <= FEW_PARTIALS;
+  if (keys.length === 0 || few) return { node: split.finish(gather(partial).node), placement: single };
   const moved = repartition(partial, keys, distribution.context.parallelism);
   return { node: split.finish(moved.node), placement: firstColumnsOnly(moved.placement, node.groups.length) };
 }

@@ -1,21 +1,16 @@
 import { assertNever } from '../common/index.ts';
-import {
-  children,
-  type Expr,
-  type FilterNode,
-  type JoinNode,
-  type LimitNode,
-  type PlanNode,
-} from '../plan/index.ts';
-import { columnsOf, conjuncts, integerLiteral } from './expressions.ts';
+import { children, type Expr, type JoinNode, type LimitNode, type PlanNode } from '../plan/index.ts';
+import { integerLiteral } from './expressions.ts';
+import { allColumns } from './nodes.ts';
+import { distinctOf, type KnownColumns, type KnownValues, selectivity } from './selectivity.ts';
 import type { PlannerContext } from './stage-plan.ts';
 import { rowWidth, typeWidth } from './widths.ts';
 
 /** What a node is thought to give. Only choices depend on it, never answers. */
-export interface Estimate {
+interface Estimate {
   readonly rows: number;
-  /** For each output column, the values that its table may hold, before any filter; undefined when unknown. */
-  readonly distinct: readonly (number | undefined)[];
+  /** For each output column, what its table holds, before any filter; undefined when unknown. */
+  readonly columns: KnownColumns;
 }
 
 /** Estimates nodes of one query; remembers what it has estimated. */
@@ -43,11 +38,13 @@ export function createEstimator(
   const compute = (node: PlanNode): Estimate => {
     switch (node.kind) {
       case 'scan': {
-        const { rowCount } = context.table(node.table);
-        return {
-          rows: rowCount,
-          distinct: node.schema.map(({ type }) => tableDistinct(typeWidth(type), rowCount)),
-        };
+        const { rowCount, statistics } = context.table(node.table);
+        const columns = node.schema.map(({ type }, index) => {
+          const known = statistics?.[node.columns[index] ?? -1];
+          const distinct = known?.distinct ?? (typeWidth(type) === 1 ? 2 : undefined);
+          return { distinct, min: known?.min, max: known?.max, tableRows: rowCount };
+        });
+        return { rows: rowCount, columns };
       }
       case 'stageInput':
         return unknown(node, stageRows.get(node.stage) ?? 1000);
@@ -68,7 +65,7 @@ export function createEstimator(
       case 'positionalJoin': {
         const left = estimate(node.left);
         const right = estimate(node.right);
-        return { rows: Math.max(left.rows, right.rows), distinct: [...left.distinct, ...right.distinct] };
+        return { rows: Math.max(left.rows, right.rows), columns: [...left.columns, ...right.columns] };
       }
       case 'setOperation': {
         const rows = node.inputs.map((input) => estimate(input).rows);
@@ -100,6 +97,8 @@ export function createEstimator(
   const scannedBytes = (node: PlanNode): number => {
     if (node.kind === 'scan') {
       const table = context.table(node.table);
+      const known = node.columns.map((position) => table.statistics?.[position]?.bytes);
+      if (known.every((bytes) => bytes !== undefined)) return known.reduce((sum, bytes) => sum + bytes, 0);
       return (table.bytes * rowWidth(node.schema)) / rowWidth(table.schema);
     }
     return children(node).reduce((sum, child) => sum + scannedBytes(child), 0);
@@ -108,44 +107,51 @@ export function createEstimator(
 }
 
 function unknown(node: PlanNode, rows: number): Estimate {
-  return { rows, distinct: node.schema.map(() => undefined) };
+  return { rows, columns: node.schema.map(() => undefined) };
 }
 
-/** Without statistics, a column of one byte is a flag; any other may be a key. */
-function tableDistinct(width: number, rowCount: number): number {
-  return width === 1 ? Math.min(2, rowCount) : rowCount;
+/** What a projection or a grouping knows of an expression's values. */
+function valuesOf(expr: Expr, input: Estimate): KnownValues | undefined {
+  if (expr.kind === 'column') return input.columns[expr.index];
+  const distinct = distinctOf(expr, input.columns);
+  return distinct === undefined
+    ? undefined
+    : { distinct, min: undefined, max: undefined, tableRows: Number.POSITIVE_INFINITY };
 }
 
 function estimateUnary(node: Extract<PlanNode, { readonly input: PlanNode }>, input: Estimate): Estimate {
   switch (node.kind) {
     case 'filter':
-      return { rows: input.rows * filterShare(node), distinct: input.distinct };
+      return { rows: input.rows * selectivity(node.predicate, input.columns), columns: input.columns };
     case 'project':
       return {
         rows: input.rows,
-        distinct: node.exprs.map((expr) => (expr.kind === 'column' ? input.distinct[expr.index] : undefined)),
+        columns: node.exprs.map((expr) => valuesOf(expr, input)),
       };
     case 'aggregate':
       return {
         rows: groupCount(node.groups, input) * (node.groupingSets?.length ?? 1),
-        distinct: [
-          ...node.groups.map((expr) => (expr.kind === 'column' ? input.distinct[expr.index] : undefined)),
+        columns: [
+          ...node.groups.map((expr) => valuesOf(expr, input)),
           ...node.aggregates.map(() => undefined),
           ...node.groupingCalls.map(() => undefined),
         ],
       };
     case 'window':
-      return { rows: input.rows, distinct: [...input.distinct, ...node.calls.map(() => undefined)] };
+      return { rows: input.rows, columns: [...input.columns, ...node.calls.map(() => undefined)] };
     case 'unnest':
-      return { rows: input.rows * 5, distinct: [...input.distinct, ...node.exprs.map(() => undefined)] };
+      return { rows: input.rows * 5, columns: [...input.columns, ...node.exprs.map(() => undefined)] };
     case 'limit':
-      return { rows: limitRows(node, input.rows), distinct: input.distinct };
+      return { rows: limitRows(node, input.rows), columns: input.columns };
     case 'sample': {
       const rows = node.percent ? (input.rows * node.size) / 100 : Math.min(input.rows, node.size);
-      return { rows, distinct: input.distinct };
+      return { rows, columns: input.columns };
     }
     case 'distinct':
-      return { rows: Math.max(Math.min(1, input.rows), input.rows * 0.5), distinct: input.distinct };
+      return {
+        rows: groupCount(node.on ?? allColumns(node.schema), input),
+        columns: input.columns,
+      };
     case 'sort':
     case 'exchange':
       return input;
@@ -166,8 +172,8 @@ function groupCount(groups: readonly Expr[], input: Estimate): number {
   if (groups.length === 0) return 1;
   let combinations = 1;
   for (const group of groups) {
-    const distinct = group.kind === 'column' ? input.distinct[group.index] : undefined;
-    combinations *= distinct ?? Math.max(1, input.rows / 5);
+    const tableRows = group.kind === 'column' ? input.columns[group.index]?.tableRows : undefined;
+    combinations *= distinctOf(group, input.columns) ?? tableRows ?? Math.max(1, input.rows / 5);
   }
   return Math.max(Math.min(1, input.rows), Math.min(input.rows, combinations));
 }
@@ -177,102 +183,46 @@ function groupCount(groups: readonly Expr[], input: Estimate): number {
  * it, less what filters took away.
  */
 function estimateJoin(node: JoinNode, left: Estimate, right: Estimate): Estimate {
-  const both = [...left.distinct, ...right.distinct];
+  const both = [...left.columns, ...right.columns];
   const cross = left.rows * right.rows;
-  let matches = cross * (node.residual === undefined ? 1 : selectivity(node.residual));
+  let matches = cross * (node.residual === undefined ? 1 : selectivity(node.residual, both));
   const equalities = node.conditions.filter(({ op }) => op === '=' || op === 'IS NOT DISTINCT FROM');
   if (equalities.length > 0) {
-    const keys = equalities.map(({ left: l, right: r }) =>
-      Math.min(distinctOf(l, left) ?? left.rows, distinctOf(r, right) ?? right.rows),
-    );
+    const keys = equalities.map(({ left: l, right: r }) => Math.min(keyValues(l, left), keyValues(r, right)));
     matches = cross / Math.max(1, ...keys);
   } else if (node.conditions.length > 0) matches = cross / 3;
   switch (node.joinKind) {
     case 'inner':
     case 'asofInner':
-      return { rows: matches, distinct: both };
+      return { rows: matches, columns: both };
     case 'left':
-      return { rows: Math.max(left.rows, matches), distinct: both };
+      return { rows: Math.max(left.rows, matches), columns: both };
     case 'single':
     case 'asofLeft':
-      return { rows: left.rows, distinct: both };
+      return { rows: left.rows, columns: both };
     case 'right':
     case 'asofRight':
-      return { rows: Math.max(right.rows, matches), distinct: both };
+      return { rows: Math.max(right.rows, matches), columns: both };
     case 'full':
     case 'asofFull':
-      return { rows: Math.max(left.rows + right.rows, matches), distinct: both };
+      return { rows: Math.max(left.rows + right.rows, matches), columns: both };
     case 'semi':
-      return { rows: Math.min(left.rows, Math.max(matches, left.rows / 10)), distinct: left.distinct };
+      return { rows: Math.min(left.rows, Math.max(matches, left.rows / 100)), columns: left.columns };
     case 'anti':
-      return { rows: left.rows / 2, distinct: left.distinct };
+      return { rows: left.rows / 2, columns: left.columns };
     case 'mark':
-      return { rows: left.rows, distinct: [...left.distinct, 2] };
+      return { rows: left.rows, columns: [...left.columns, undefined] };
     default:
       return assertNever(node.joinKind);
   }
 }
 
-function distinctOf(expr: Expr, input: Estimate): number | undefined {
-  if (expr.kind === 'column') return input.distinct[expr.index];
-  return expr.kind === 'cast' ? distinctOf(expr.input, input) : undefined;
-}
-
-/** A condition on aggregates (HAVING) mostly looks for the few groups that stand out. */
-const HAVING_SHARE = 0.1;
-
-function filterShare({ input, predicate }: FilterNode): number {
-  const groups = input.kind === 'aggregate' ? input.groups.length : undefined;
-  const share = (term: Expr): number =>
-    groups !== undefined && groups > 0 && [...columnsOf(term)].some((index) => index >= groups)
-      ? Math.min(HAVING_SHARE, selectivity(term))
-      : selectivity(term);
-  return combine(conjuncts(predicate).map(share));
-}
-
-/** Terms are seldom independent: after two, each one counts less than the one before. */
-function combine(shares: readonly number[]): number {
-  return shares
-    .toSorted((a, b) => a - b)
-    .reduce((product, share, index) => product * share ** (1 / 2 ** Math.max(0, index - 1)), 1);
-}
-
-/** Share of rows that a predicate lets through, by textbook guesses. */
-function selectivity(predicate: Expr): number {
-  switch (predicate.kind) {
-    case 'and':
-      return combine(conjuncts(predicate).map(selectivity));
-    case 'or':
-      return Math.min(
-        1,
-        predicate.args.map(selectivity).reduce((sum, share) => sum + share, 0),
-      );
-    case 'not':
-      return 1 - selectivity(predicate.input);
-    case 'compare':
-      if (predicate.op === '=' || predicate.op === 'IS NOT DISTINCT FROM') return 0.1;
-      return predicate.op === '<>' || predicate.op === 'IS DISTINCT FROM' ? 0.9 : 0.35;
-    case 'in': {
-      const share = Math.min(0.5, predicate.list.length * 0.1);
-      return predicate.negated ? 1 - share : share;
-    }
-    case 'isNull':
-      return 0.1;
-    case 'isNotNull':
-      return 0.95;
-    case 'literal':
-      return predicate.value === 'true' ? 1 : 0;
-    case 'column':
-    case 'call':
-    case 'cast':
-    case 'case':
-    case 'struct':
-    case 'lambda':
-    case 'lambdaParam':
-      return 0.2;
-    default:
-      return assertNever(predicate);
-  }
+/** Different values of a join's key; all rows of its table where nothing else is known. */
+function keyValues(expr: Expr, input: Estimate): number {
+  const known = distinctOf(expr, input.columns);
+  if (known !== undefined) return known;
+  if (expr.kind === 'cast') return keyValues(expr.input, input);
+  return (expr.kind === 'column' ? input.columns[expr.index]?.tableRows : undefined) ?? input.rows;
 }
 
 function tableFunctionRows(args: readonly Expr[]): number {

@@ -167,7 +167,7 @@ export function cannotFail(expr: Expr): boolean {
  * True when equal values (as GROUP BY and `=` see them) have equal `hash()`, so that rows may be placed by it.
  * VARIANT 1 and 1.0 are equal and hash apart; GEOMETRY is not known to be safe.
  */
-export function isHashable(type: SqlType): boolean {
+function isHashable(type: SqlType): boolean {
   switch (type.kind) {
     case 'scalar':
       return type.name !== 'VARIANT' && type.name !== 'GEOMETRY';
@@ -189,7 +189,7 @@ export function isHashable(type: SqlType): boolean {
 }
 
 /** True when equal values of the type are the same value: not so for -0.0 and 0.0, or 1 month and 30 days. */
-export function equalIsIdentical(type: SqlType): boolean {
+function equalIsIdentical(type: SqlType): boolean {
   switch (type.kind) {
     case 'scalar':
       return !['FLOAT', 'DOUBLE', 'INTERVAL', 'VARIANT', 'GEOMETRY', 'BIT', 'NULL'].includes(type.name);

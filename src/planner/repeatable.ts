@@ -1,5 +1,5 @@
 import { assertNever } from '../common/index.ts';
-import { type AggregateCall, children, nodeExprs, type PlanNode } from '../plan/index.ts';
+import { type AggregateCall, nodeExprs, type PlanNode } from '../plan/index.ts';
 import { isFloat, isVolatile } from './expressions.ts';
 
 /** Aggregates whose answer does not depend on the order of the rows, over any type. */
@@ -103,9 +103,4 @@ export function isRepeatable(node: PlanNode): boolean {
     default:
       return assertNever(node);
   }
-}
-
-/** As `isRepeatable`, of the node and everything below it. */
-export function isRepeatableTree(node: PlanNode): boolean {
-  return isRepeatable(node) && children(node).every(isRepeatableTree);
 }

@@ -1,5 +1,5 @@
 import type { Expr, PlanNode } from '../plan/index.ts';
-import type { Schema } from '../types/index.ts';
+import type { ColumnStatistics, Schema } from '../types/index.ts';
 
 /** What the planner needs to know of the world. Pure data. */
 export interface PlannerContext {
@@ -16,6 +16,8 @@ export interface PlannerTable {
   readonly schema: Schema;
   /** Pieces its scan can be cut into; 1 means it cannot. */
   readonly splitCount: number;
+  /** One a column of the schema, where the files have any. */
+  readonly statistics?: readonly (ColumnStatistics | undefined)[] | undefined;
 }
 
 /** A query cut into stages: producers before consumers, the root last. */

@@ -1,4 +1,4 @@
-import type { Schema } from '../types/index.ts';
+import type { ColumnStatistics, Schema } from '../types/index.ts';
 
 /** How the files of a table are read; decided once, over all files, so that every split reads alike. */
 export interface FileFormat {
@@ -34,6 +34,8 @@ export interface TableSnapshot {
   /** Exact for Parquet, estimated for text. */
   readonly rowCount: number;
   readonly bytes: number;
+  /** One a column of the schema, where the files have any. */
+  readonly statistics?: readonly (ColumnStatistics | undefined)[] | undefined;
 }
 
 /** A unit of scan input: a file, or a run of its rows cut at row groups. */

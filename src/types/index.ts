@@ -1,3 +1,4 @@
+export { type ColumnStatistics, statisticStep, statisticValue } from './column-statistics.ts';
 export { distinctNames } from './distinct-names.ts';
 export { formatValue } from './format-value.ts';
 export { paramFromJson, paramToJson } from './json-param.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { PlannerContext } from '../../src/planner/index.ts';
-import { type Schema, type SqlType, scalar } from '../../src/types/index.ts';
+import { type ColumnStatistics, type Schema, type SqlType, scalar } from '../../src/types/index.ts';
 
 const BIGINT = scalar('BIGINT');
 const INTEGER = scalar('INTEGER');
@@ -94,6 +94,52 @@ const sizes: Readonly<Record<string, { readonly rows: number; readonly bytes: nu
   lineitem: { rows: 6_001_215, bytes: 220_000_000 },
 };
 
+/** Days since 1970, in seconds. */
+const day = (date: string): number => Date.parse(date) / 1000;
+const keys = (last: number): Partial<ColumnStatistics> => ({ distinct: last, min: 1, max: last });
+const dates = { distinct: 2526, min: day('1992-01-02'), max: day('1998-12-31') };
+const few = (distinct: number): Partial<ColumnStatistics> => ({ distinct });
+
+/** What DuckDB's own Parquet files tell of their columns, at scale factor 1. */
+const statistics: Readonly<Record<string, Partial<ColumnStatistics>>> = {
+  r_regionkey: { distinct: 5, min: 0, max: 4 },
+  r_name: few(5),
+  n_nationkey: { distinct: 25, min: 0, max: 24 },
+  n_name: few(25),
+  n_regionkey: few(5),
+  s_suppkey: keys(10_000),
+  s_nationkey: few(25),
+  c_custkey: keys(150_000),
+  c_nationkey: few(25),
+  c_mktsegment: few(5),
+  c_acctbal: { min: -1000, max: 10_000 },
+  p_partkey: keys(200_000),
+  p_brand: few(25),
+  p_type: few(150),
+  p_size: { distinct: 50, min: 1, max: 50 },
+  p_container: few(40),
+  ps_partkey: keys(200_000),
+  ps_suppkey: keys(10_000),
+  o_orderkey: { distinct: 1_500_000, min: 1, max: 6_000_000 },
+  o_custkey: keys(150_000),
+  o_orderstatus: few(3),
+  o_orderdate: dates,
+  o_orderpriority: few(5),
+  o_shippriority: few(1),
+  l_orderkey: { distinct: 6_000_000, min: 1, max: 6_000_000 },
+  l_partkey: keys(200_000),
+  l_suppkey: keys(10_000),
+  l_quantity: { distinct: 50, min: 1, max: 50 },
+  l_discount: { distinct: 11, min: 0, max: 0.1 },
+  l_returnflag: few(3),
+  l_linestatus: few(2),
+  l_shipdate: dates,
+  l_commitdate: dates,
+  l_receiptdate: dates,
+  l_shipinstruct: few(4),
+  l_shipmode: few(7),
+};
+
 /** What the planner would know of TPC-H at scale factor 1. Large tables can be cut into more splits than tasks. */
 export function tpchContext(parallelism: number): PlannerContext {
   return {
@@ -104,7 +150,19 @@ export function tpchContext(parallelism: number): PlannerContext {
       const size = sizes[bare];
       const schema = tpchSchemas[bare];
       if (size === undefined || schema === undefined) throw new Error(`no table ${name}`);
-      return { rowCount: size.rows, bytes: size.bytes, schema, splitCount: Math.ceil(size.rows / 120_000) };
+      return {
+        rowCount: size.rows,
+        bytes: size.bytes,
+        schema,
+        splitCount: Math.ceil(size.rows / 120_000),
+        statistics: schema.map(({ name: column }) => ({
+          bytes: size.bytes / schema.length,
+          distinct: undefined,
+          min: undefined,
+          max: undefined,
+          ...statistics[column],
+        })),
+      };
     },
   };
 }

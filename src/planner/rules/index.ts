@@ -1,5 +1,6 @@
 import type { Rule } from '../rule.ts';
 import { dropIdleSorts } from './drop-idle-sorts.ts';
+import { dropImpliedConditions } from './drop-implied-conditions.ts';
 import { dropSingleRowChecks } from './drop-single-row-checks.ts';
 import { inlineCtes } from './inline-ctes.ts';
 import { mergeProjections } from './merge-projections.ts';
@@ -18,6 +19,7 @@ export const rules: readonly Rule[] = [
   dropIdleSorts,
   splitWindows,
   unfoldMarkJoins,
+  dropImpliedConditions,
   pruneColumns,
   mergeProjections,
   pruneScans,

@@ -94,7 +94,7 @@ export function partialAggregate(node: AggregateNode, decompositions: readonly D
 /**
  * Groups partial rows by their first `keyCount` columns and merges the pieces that follow.
  */
-export function mergePartials(
+function mergePartials(
   partials: PlanNode,
   keyCount: number,
   decompositions: readonly Decomposition[],
@@ -219,7 +219,7 @@ function sumOverGroup(value: Expr, keys: readonly Expr[]): WindowCall {
 }
 
 /** GROUPING SETS ((a), (a)) gives every group twice: the copies cannot be told apart once they travel. */
-export function hasRepeatedSets(node: AggregateNode): boolean {
+function hasRepeatedSets(node: AggregateNode): boolean {
   const sets = (node.groupingSets ?? []).map((set) => [...new Set(set)].sort((a, b) => a - b).join());
   return new Set(sets).size < sets.length;
 }
