@@ -59,7 +59,7 @@ export function readAggregateArgs(name: string, fields: Fields, reader: Expressi
     return [...args, { kind: 'literal', value: data.string('separator'), type: scalar('VARCHAR') }];
   }
   if (name === 'median') return args;
-  if (quantiles.has(name)) return [...args, ...readQuantiles(name, originals, data)];
+  if (quantiles.has(name)) return [...args, ...readQuantiles(name, isQuantileList(name, fields), data)];
   if (name === 'bitstring_agg') {
     return missing === 2 ? [...args, readLiteral(data.get('min')), readLiteral(data.get('max'))] : args;
   }
@@ -68,19 +68,23 @@ export function readAggregateArgs(name: string, fields: Fields, reader: Expressi
   throw new UnreadablePlan(`the bind data of ${name}`);
 }
 
-/**
- * One quantile or a list of them: the type of the original argument says which. A descending order is kept as DuckDB
- * takes it from SQL: as negative quantiles.
- */
-function readQuantiles(name: string, originals: readonly Json[], data: Fields): readonly Expr[] {
+/** The type of the original argument says it, which approx_quantile does not keep; its result is a list then. */
+function isQuantileList(name: string, fields: Fields): boolean {
+  if (name === 'approx_quantile') return readType(fields.get('return_type')).kind === 'list';
+  const [, quantile] = fields.list('original_arguments');
+  return quantile instanceof Map && quantile.get('id') === 'LIST';
+}
+
+/** One quantile or a list of them. A descending order is kept as DuckDB takes it from SQL: as negative quantiles. */
+function readQuantiles(name: string, asList: boolean, data: Fields): readonly Expr[] {
   const values = data.list('quantiles').map(quantileText);
   const negative = data.flag('desc');
   const texts = values.map((text) => (negative ? `-${text}` : text));
   const float = scalar(name === 'approx_quantile' ? 'FLOAT' : 'DOUBLE');
-  const asList = originals[1] instanceof Map && originals[1].get('id') === 'LIST';
   const literal = (value: LiteralValue, type: SqlType): Expr => ({ kind: 'literal', value, type });
   const [first] = texts;
-  if (first === undefined) throw new UnreadablePlan(`${name} without quantiles`);
+  if (first === undefined || (!asList && texts.length > 1))
+    throw new UnreadablePlan(`the quantiles of ${name}`);
   const quantile = asList ? literal(texts, { kind: 'list', element: float }) : literal(first, float);
   if (name !== 'reservoir_quantile') return [quantile];
   return [quantile, literal(String(data.integer('sample_size')), scalar('INTEGER'))];
