@@ -4,16 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const program = new URL('../../dist/cli/skein.cjs', import.meta.url).pathname;
 
-/** A `skein` process of the built package; what it prints is kept for the report of a failing test. */
-export class SkeinProcess {
+/** A Node process; what it prints is kept for the report of a failing test. */
+class NodeProcess {
   readonly child: ChildProcess;
   #output = '';
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [program, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...environment },
-    });
+  constructor(args: readonly string[]) {
+    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();
@@ -32,8 +29,9 @@ export class SkeinProcess {
   /** The first match in what it prints, within a bounded time. */
   async printed(pattern: RegExp, withinMs = 20_000): Promise<string> {
     await until(`output like ${pattern}`, withinMs, () => {
-      if (!this.running) throw new Error(`skein ended early:\n${this.#output}`);
-      return pattern.test(this.#output);
+      if (pattern.test(this.#output)) return true;
+      if (!this.running) throw new Error(`the process ended early:\n${this.#output}`);
+      return false;
     });
     const match = pattern.exec(this.#output);
     return match?.[1] ?? match?.[0] ?? '';
@@ -59,6 +57,20 @@ export class SkeinProcess {
       await gone;
     }
     return this.child.exitCode;
+  }
+}
+
+/** The command `skein` of the built package. */
+export class SkeinProcess extends NodeProcess {
+  constructor(args: readonly string[]) {
+    super([program, ...args]);
+  }
+}
+
+/** An ES module given as text. */
+export class NodeScript extends NodeProcess {
+  constructor(text: string) {
+    super(['--input-type=module', '--eval', text]);
   }
 }
 
