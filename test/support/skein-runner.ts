@@ -27,6 +27,10 @@ export async function embeddedSkein(
 ): Promise<SkeinRunner> {
   const limits = joins === 'partitioned' ? { broadcastBytes: 1 } : {};
   const engine = await startTestEngine({ dataDir: directory, workers, limits });
+  const { tables } = await engine.snapshot();
+  const divisible = new Set(
+    [...tables.values()].filter(({ files }) => files.length > 1).map(({ name }) => name),
+  );
   let last: QueryTree | undefined;
   const tree = (): QueryTree => {
     if (last === undefined) throw new Error('no query has run');
@@ -40,6 +44,12 @@ export async function embeddedSkein(
         settings: { TimeZone: 'UTC', ...settings, local_bypass: 'off' },
         ...(params === undefined ? {} : { params }),
       });
+      const watchdog = setTimeout(() => {
+        const stages = engine.service
+          .tree(handle.id)
+          ?.stages.map(({ id, state, tasks }) => ({ id, state, tasks }));
+        console.error(`${sql}\nstill runs: ${JSON.stringify(stages)}`);
+      }, 30_000);
       const rows: SqlValue[][] = [];
       try {
         for await (const batch of handle.batches) {
@@ -48,18 +58,19 @@ export async function embeddedSkein(
           }
         }
       } finally {
+        clearTimeout(watchdog);
         last = engine.service.tree(handle.id);
       }
       return { columns: handle.columns.map(({ name, type }) => ({ name, type: formatType(type) })), rows };
     },
     tree,
-    gathered: () => notSpread(tree(), workers),
+    gathered: () => notSpread(tree(), workers, divisible),
     close: () => engine.close(),
   };
 }
 
-function notSpread(tree: QueryTree, workers: number): string[] {
-  const scanning = tree.stages.filter(({ operators }) => scans(operators));
+function notSpread(tree: QueryTree, workers: number, divisible: ReadonlySet<string>): string[] {
+  const scanning = tree.stages.filter(({ operators }) => scans(operators, divisible));
   const problems = scanning
     .filter(({ tasks }) => tasks.length < 2)
     .map(({ id, sql }) => `stage ${id} scans in one task: ${sql}`);
@@ -71,10 +82,11 @@ function notSpread(tree: QueryTree, workers: number): string[] {
     ),
   );
   if (used.size < workers) problems.push(`scans ran on ${used.size} of ${workers} workers`);
-  if (scanning.length === 0) problems.push('no stage scans');
   return problems;
 }
 
-function scans({ kind, children }: OperatorTree): boolean {
-  return kind === 'scan' || children.some(scans);
+/** Does the fragment scan a table of several files? */
+function scans({ kind, details, children }: OperatorTree, divisible: ReadonlySet<string>): boolean {
+  if (kind === 'scan') return divisible.has(details[0] ?? '');
+  return children.some((child) => scans(child, divisible));
 }
