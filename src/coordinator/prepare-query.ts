@@ -182,18 +182,24 @@ function describePlan(plan: PlanNode, context: PrepareContext): StageDescription
   return {
     operators: operatorTree(pruned, (node) => estimator.estimate(node).rows),
     estimatedRows: estimator.estimate(pruned).rows,
+    estimatedBytes: estimator.bytes(pruned),
   };
 }
 
-function describeWhole(tables: readonly string[], { snapshot }: PrepareContext): StageDescription {
-  const children = tables.map((name) => ({
+function describeWhole(names: readonly string[], { snapshot }: PrepareContext): StageDescription {
+  const tables = names.flatMap((name) => snapshot.tables.get(name) ?? []);
+  const estimatedRows = Math.max(0, ...tables.map((table) => table.rowCount));
+  const children = tables.map(({ name, rowCount }) => ({
     kind: 'scan',
     details: [name],
-    estimatedRows: snapshot.tables.get(name)?.rowCount,
+    estimatedRows: rowCount,
     children: [],
   }));
-  const estimatedRows = Math.max(0, ...children.map((scan) => scan.estimatedRows ?? 0));
-  return { operators: { kind: 'original query', details: [], estimatedRows, children }, estimatedRows };
+  return {
+    operators: { kind: 'original query', details: [], estimatedRows, children },
+    estimatedRows,
+    estimatedBytes: Math.max(0, ...tables.map((table) => table.bytes)),
+  };
 }
 
 function isBypassed(bound: BoundRun, context: PrepareContext): boolean {

@@ -23,6 +23,8 @@ export interface StageTree {
   /** The fragment's operators. */
   readonly operators: OperatorTree;
   readonly estimatedRows: number;
+  /** Of the rows that leave it. */
+  readonly estimatedBytes: number;
   /** Undefined until it ran. */
   readonly actualRows: number | undefined;
   readonly inputRows: number | undefined;

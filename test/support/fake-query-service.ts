@@ -255,6 +255,7 @@ function fakeTree(id: string, sql: string, state: QueryState): QueryTree {
         sql: 'SELECT 1',
         operators: { kind: 'filter', details: ['a = 1'], estimatedRows: undefined, children: [scan] },
         estimatedRows: 3,
+        estimatedBytes: 30,
         actualRows: 3,
         inputRows: 3,
         inputBytes: undefined,

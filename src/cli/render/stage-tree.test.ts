@@ -20,6 +20,7 @@ function stage(id: number, operators: OperatorTree, inputs: number[], more: Part
     sql: '',
     operators,
     estimatedRows: 1,
+    estimatedBytes: 1,
     actualRows: 6,
     inputRows: 18,
     inputBytes: 100,

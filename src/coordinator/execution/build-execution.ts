@@ -77,11 +77,10 @@ export function buildWhole(query: OriginalQuery, tables: Tables): ExecutionPlan 
     deterministic: true,
     ordered: true,
     describe: () => {
-      const { estimatedRows } = query.describe();
-      return {
-        operators: { kind: 'stage input', details: ['stage 0 (whole)'], estimatedRows, children: [] },
-        estimatedRows,
-      };
+      const whole = query.describe();
+      const { estimatedRows } = whole;
+      const operators = { kind: 'stage input', details: ['stage 0 (whole)'], estimatedRows, children: [] };
+      return { ...whole, operators };
     },
   };
   return {
@@ -149,6 +148,7 @@ function buildStage(
     describe: once(() => ({
       operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows),
       estimatedRows: stage.estimatedRows,
+      estimatedBytes: stage.estimatedBytes,
     })),
   };
 }

@@ -35,6 +35,8 @@ export interface ExecutionStage {
 export interface StageDescription {
   readonly operators: OperatorTree;
   readonly estimatedRows: number;
+  /** Of the rows that leave it. */
+  readonly estimatedBytes: number;
 }
 
 export type ExecutionOutput =

@@ -33,7 +33,7 @@ function stage(id: number, change: Partial<ExecutionStage>): ExecutionStage {
     taskCount: 1,
     deterministic: true,
     ordered: false,
-    describe: () => ({ operators, estimatedRows: 1 }),
+    describe: () => ({ operators, estimatedRows: 1, estimatedBytes: 1 }),
     ...change,
   };
 }

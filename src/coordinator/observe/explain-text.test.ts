@@ -32,6 +32,7 @@ function stage(id: number, change: Partial<ExecutionStage>, operators?: Operator
     describe: () => ({
       operators: operators ?? leaf('scan', `main.t${id}`, 'columns: a, b'),
       estimatedRows: 1000 * (id + 1),
+      estimatedBytes: 24_000,
     }),
     ...change,
   };
@@ -94,22 +95,22 @@ describe('explainText', () => {
   it('draws the stages as a tree, the root on top, each once', () => {
     expect(explainText(tree(), false)).toMatchInlineSnapshot(`
       "Stage 3 (root), on the coordinator: result
-      |  (~4,000 rows)
+      |  (~4,000 rows, ~24 KB)
       |  stage input stage 2 (whole)
       |
       +- Stage 2, 3 tasks: gather
-      |  |  (~3,000 rows)
+      |  |  (~3,000 rows, ~24 KB)
       |  |  hash join (inner) a = b
       |  |    stage input stage 0
       |  |    stage input stage 1 (whole)
       |  |
       |  +- Stage 0, 3 tasks: hash (user "id") into 3
-      |  |     (~1,000 rows)
+      |  |     (~1,000 rows, ~24 KB)
       |  |     scan main.t0
       |  |         columns: a, b
       |  |
       |  +- Stage 1, 3 tasks: gather
-      |        (~2,000 rows)
+      |        (~2,000 rows, ~24 KB)
       |        scan main.t1
       |            columns: a, b
       |
@@ -139,24 +140,24 @@ describe('explainText', () => {
     const text = explainText(tree(view()), true);
     expect(text.slice(0, text.indexOf('Note:'))).toMatchInlineSnapshot(`
       "Stage 3 (root), on the coordinator: result
-      |  (~4,000 rows)
+      |  (~4,000 rows, ~24 KB)
       |  stage input stage 2 (whole)
       |
       +- Stage 2, 3 tasks: gather
-      |  |  (~3,000 rows)
+      |  |  (~3,000 rows, ~24 KB)
       |  |  hash join (inner) a = b
       |  |    stage input stage 0
       |  |    stage input stage 1 (whole)
       |  |
       |  +- Stage 0, 3 tasks: hash (user "id") into 3
-      |  |     (1,234 rows; estimated ~1,000 rows; read 1,234 rows, 4.1 KB; wrote 2.0 KB; 40 ms)
+      |  |     (1,234 rows; estimated ~1,000 rows, ~24 KB; read 1,234 rows, 4.1 KB; wrote 2.0 KB; 40 ms)
       |  |     scan main.t0
       |  |         columns: a, b
       |  |     task 0 on w1: failed (out of memory) in 10 ms
       |  |     task 0, attempt 2 on w2: 1,234 rows in 30 ms
       |  |
       |  +- Stage 1, 3 tasks: gather
-      |        (~2,000 rows)
+      |        (~2,000 rows, ~24 KB)
       |        scan main.t1
       |            columns: a, b
       |        task 2 on w1: running in 30 ms

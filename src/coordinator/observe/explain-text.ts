@@ -66,7 +66,8 @@ function place(tree: QueryTree, stage: StageTree): string {
 }
 
 function amounts(stage: StageTree, analyzed: boolean): string {
-  const estimated = `~${formatCount(Math.round(stage.estimatedRows))} rows`;
+  const rows = Math.round(stage.estimatedRows);
+  const estimated = `~${formatCount(rows)} rows, ~${formatBytes(Math.round(stage.estimatedBytes))}`;
   if (!analyzed || stage.actualRows === undefined) return `(${estimated})`;
   const parts = [`${formatCount(stage.actualRows)} rows`, `estimated ${estimated}`];
   if (stage.inputRows !== undefined && stage.inputRows > 0) {

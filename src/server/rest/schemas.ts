@@ -186,6 +186,7 @@ function stageTree(): Record<string, unknown> {
       sql: text('the fragment as DuckDB SQL'),
       operators: { $ref: 'Operator#' },
       estimatedRows: { type: 'number', minimum: 0 },
+      estimatedBytes: { type: 'number', minimum: 0, description: 'of the rows that it gives' },
       actualRows: count('absent until it ran'),
       inputRows: count(),
       inputBytes: count(),
