@@ -69,14 +69,14 @@ function batch(...values: number[]): RecordBatch {
   return { schema: columns, rowCount: values.length, columns: [values] };
 }
 
-function run(session: Session, log: string[], flags: Record<string, string | boolean> = {}): Promise<void> {
+function run(
+  session: Session,
+  log: string[],
+  flags: Record<string, string | boolean> = {},
+  sql = 'SELECT',
+): Promise<void> {
   const config = loadConfig({ flags: { home: '/nowhere', ...flags }, env: {}, folder: '/' });
-  return runQuery(
-    session,
-    'SELECT',
-    {},
-    { config, out: fakeOutput(log, 'out'), err: fakeOutput(log, 'err') },
-  );
+  return runQuery(session, sql, {}, { config, out: fakeOutput(log, 'out'), err: fakeOutput(log, 'err') });
 }
 
 describe('runQuery', () => {
@@ -103,6 +103,15 @@ describe('runQuery', () => {
       'out: n',
       'err: 3 rows in 45 ms · scanned 1,000 rows, 2.0 KB · 3 stages, 9 tasks on 3 workers · exchanged 30 rows, 300 B · 1 retry',
     ]);
+  });
+
+  it('prints the plan of an EXPLAIN as it is', async () => {
+    const log: string[] = [];
+    const session = fakeSession(async function* () {
+      yield batch(1, 2);
+    });
+    await run(session, log, {}, ' explain SELECT');
+    expect(log).toEqual(['out: 1\n2']);
   });
 
   it('shows no summary and no end of the result when the query fails', async () => {

@@ -1,5 +1,6 @@
 import type { QueryOptions, Session } from '../client/index.ts';
 import type { CommandContext } from './command.ts';
+import { linesFormatter } from './render/lines.ts';
 import { ProgressBar } from './render/progress.ts';
 import { resultFormatter } from './render/result-formatter.ts';
 import { renderSummary } from './render/summary.ts';
@@ -16,11 +17,14 @@ export async function runQuery(
   const progress = new ProgressBar(err, async () => await session.get(await result.id()));
   if (values.progress === 'auto' && err.isTerminal) progress.start();
   try {
-    const formatter = resultFormatter(values.format, {
-      width: out.width(),
-      maxRows: out.isTerminal && values.maxRows > 0 ? values.maxRows : undefined,
-      style: out.style,
-    });
+    const isPlan = values.format === 'table' && /^\s*EXPLAIN\b/i.test(sql);
+    const formatter = isPlan
+      ? linesFormatter()
+      : resultFormatter(values.format, {
+          width: out.width(),
+          maxRows: out.isTerminal && values.maxRows > 0 ? values.maxRows : undefined,
+          style: out.style,
+        });
     const write = async (text: string): Promise<void> => {
       // Both would be on the same screen.
       if (text !== '' && out.isTerminal) await progress.stop();
