@@ -354,6 +354,34 @@ describe('a worker', () => {
     expect(await worker.getStatus()).toMatchObject({ finishedTasks: 5n, failedTasks: 0n, runningTasks: 0 });
   });
 
+  it('waits for its data folders, and reads those that are named later too', async () => {
+    const worker = await fixture.worker('w1', { readRoots: undefined });
+    const csv = path.join(fixture.dir, 'late', 'a.csv');
+    await mkdir(path.dirname(csv));
+    await writeFile(csv, '1\n');
+    const late: InputInit = {
+      name: 'late',
+      columns: [{ name: 'a', type: 'INTEGER' }],
+      source: {
+        case: 'scan',
+        value: { format: 'csv', splits: [{ path: csv }], fileColumns: [{ name: 'a', type: 'INTEGER' }] },
+      },
+    };
+    const readLate: TaskInit = {
+      sql: 'SELECT a AS c0 FROM late',
+      inputs: [late],
+      columns: columns('INTEGER'),
+    };
+    const waiting = run(worker, allOfLineitem);
+    await worker.allowReading([path.dirname(lineitemPath)]);
+    expect((await waiting).stats?.outputRows).toBe(BigInt(lineitemRows));
+    expect((await failure(run(worker, readLate))).sqlState).toBe('42501');
+    await worker.allowReading([path.dirname(csv)]);
+    expect((await run(worker, readLate)).stats?.outputRows).toBe(1n);
+    expect((await run(worker, allOfLineitem)).stats?.outputRows).toBe(BigInt(lineitemRows));
+    await expect(worker.allowReading(['/no/such/folder'])).rejects.toMatchObject({ sqlState: '58P01' });
+  });
+
   it('never runs an attempt twice', async () => {
     const worker = await fixture.worker('w1');
     const request = fixture.task(allOfLineitem);
