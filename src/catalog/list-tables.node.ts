@@ -5,7 +5,7 @@ import { SkeinError, SqlState } from '../common/index.ts';
 export type FileKind = 'parquet' | 'csv' | 'json';
 
 /** A file as it lies in the folder. */
-export interface ListedFile {
+interface ListedFile {
   readonly path: string;
   readonly bytes: number;
   readonly modifiedMs: number;

@@ -26,7 +26,7 @@ export interface Holder {
 }
 
 /** Outputs up to this many bytes in all travel inside the task's response. */
-export const inlineBytes = 64 * 1024;
+const inlineBytes = 64 * 1024;
 
 /** Each is read through a buffer of its own. */
 const filesAtOnce = 4;

@@ -11,7 +11,7 @@ export type Outcome =
   | { readonly kind: 'different'; readonly runner: string; readonly problem: string };
 
 /** Runs a query on the oracle and on each of the others. */
-export async function judge(query: Query, oracle: Runner, others: readonly Runner[]): Promise<Outcome> {
+async function judge(query: Query, oracle: Runner, others: readonly Runner[]): Promise<Outcome> {
   const sql = renderQuery(query);
   let expected: Result;
   try {

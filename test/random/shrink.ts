@@ -29,7 +29,7 @@ export async function shrink(
 }
 
 /** Smaller forms of a query, the most drastic first. */
-export function* smallerQueries(query: Query): Generator<Query> {
+function* smallerQueries(query: Query): Generator<Query> {
   switch (query.kind) {
     case 'ordered':
       yield query.query;

@@ -147,7 +147,7 @@ function byFloats(a: Row, b: Row): number {
   return 0;
 }
 
-export function showRow(row: readonly SqlValue[]): string {
+function showRow(row: readonly SqlValue[]): string {
   return JSON.stringify(row, (_, value: unknown) => {
     if (typeof value === 'bigint') return value.toString();
     if (typeof value === 'number' && !Number.isFinite(value)) return String(value);

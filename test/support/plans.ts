@@ -14,8 +14,7 @@ export const INTEGER = scalar('INTEGER');
 export const BIGINT = scalar('BIGINT');
 export const HUGEINT = scalar('HUGEINT');
 export const DOUBLE = scalar('DOUBLE');
-export const VARCHAR = scalar('VARCHAR');
-export const BOOLEAN = scalar('BOOLEAN');
+const BOOLEAN = scalar('BOOLEAN');
 
 /** Columns of INTEGER named by the letters of `names`. */
 export function integers(names: string): Schema {
@@ -119,16 +118,12 @@ export function contextOf(
 }
 
 /** The plan as indented lines: `filter: a = 1`. */
-export function drawTree(tree: OperatorTree, indent = ''): string {
+function drawTree(tree: OperatorTree, indent = ''): string {
   const details = tree.details.length === 0 ? '' : `: ${tree.details.join('; ')}`;
   return [
     `${indent}${tree.kind}${details}`,
     ...tree.children.map((child) => drawTree(child, `${indent}  `)),
   ].join('\n');
-}
-
-export function drawPlan(node: PlanNode): string {
-  return drawTree(operatorTree(node));
 }
 
 /** Every stage with its tasks and output, then its fragment; the root last. */

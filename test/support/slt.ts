@@ -32,7 +32,7 @@ export interface Statement {
  * SELECT ...
  * ```
  */
-export function parseSlt(text: string, file: string): Statement[] {
+function parseSlt(text: string, file: string): Statement[] {
   const statements: Statement[] = [];
   let block: string[] = [];
   for (const [index, line] of [...text.split('\n'), ''].entries()) {

@@ -22,7 +22,7 @@ export function printWindowCall(call: WindowCall, column: ColumnText): string {
   return `${args}${printFilter(call.filter, column)} OVER (${over.join(' ')})`;
 }
 
-export function printSortKeys(keys: readonly SortKey[], column: ColumnText): string {
+function printSortKeys(keys: readonly SortKey[], column: ColumnText): string {
   return keys.map((key) => printSortKey(key, printExpr(key.expr, column))).join(', ');
 }
 
