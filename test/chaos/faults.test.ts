@@ -7,7 +7,7 @@ import { difference } from '../support/compare.ts';
 import { type DataSet, makeParquetTables, type ParquetTable, slices } from '../support/data-set.ts';
 import type { Result } from '../support/runner.ts';
 import { Cluster, type QueryError } from './cluster.ts';
-import { until } from './processes.ts';
+import { NodeScript, until } from './processes.ts';
 
 // Processes start and die here, on machines that may be busy.
 vi.setConfig({ testTimeout: 180_000 });
@@ -142,16 +142,15 @@ describe('a worker that does not answer', () => {
   });
 });
 
-describe('a canceled query', () => {
-  async function untilIdle(cluster: Cluster): Promise<void> {
-    await until('all workers to stop and their spool to be gone', 5_000, async () => {
-      const { workers } = await cluster.view();
-      return (
-        workers.every(({ runningTasks }) => runningTasks === 0) && (await cluster.spooled()).length === 0
-      );
-    });
-  }
+/** Every worker has stopped, and nothing lies in any spool. */
+async function untilIdle(cluster: Cluster): Promise<void> {
+  await until('all workers to stop and their spool to be gone', 5_000, async () => {
+    const { workers } = await cluster.view();
+    return workers.every(({ runningTasks }) => runningTasks === 0) && (await cluster.spooled()).length === 0;
+  });
+}
 
+describe('a canceled query', () => {
   test('by DELETE stops everywhere and leaves nothing', async () => {
     await using cluster = await Cluster.start(data.directory, 3);
     const id = await cluster.submit(slowAfterExchange);
@@ -171,6 +170,34 @@ describe('a canceled query', () => {
     gone.abort();
     await expect(asked).rejects.toThrow();
     await untilIdle(cluster);
+  });
+});
+
+describe('a query of the Node client', () => {
+  test('by its AbortSignal stops everywhere and leaves nothing', async () => {
+    await using cluster = await Cluster.start(data.directory, 3);
+    const client = new NodeScript(
+      `import { Skein } from '${new URL('../../dist/index.js', import.meta.url)}';
+       const skein = await Skein.open({ server: '${cluster.url}' });
+       const settings = { local_bypass: 'off' };
+       const abort = new AbortController();
+       process.once('SIGUSR2', () => abort.abort());
+       console.log('ready');
+       const rows = skein.query(${JSON.stringify(slowAfterExchange)}, { settings, signal: abort.signal }).rows();
+       await rows.then(() => console.log('answered'), (error) => console.log('ended with ' + error.sqlState));
+       await skein.close();`,
+    );
+    try {
+      await client.printed(/ready/);
+      await until('running tasks', 20_000, async () =>
+        (await cluster.view()).workers.some(({ runningTasks }) => runningTasks > 0),
+      );
+      client.signal('SIGUSR2');
+      expect(await client.printed(/(answered|ended with \w+)/)).toBe('ended with 57014');
+      await untilIdle(cluster);
+    } finally {
+      await client.kill();
+    }
   });
 });
 
