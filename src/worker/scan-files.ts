@@ -1,12 +1,19 @@
 import { stat } from 'node:fs/promises';
+import { create } from '@bufbuild/protobuf';
 import { mapConcurrently, SkeinError, SqlState } from '../common/index.ts';
 import { parquetRowCount } from '../exchange/index.ts';
-import type { FileScan } from '../rpc/index.ts';
+import { type FileScan, type Split, SplitSchema } from '../rpc/index.ts';
 
 /** File systems and JSON round times differently; a rewrite moves them further. */
 const timeToleranceMs = 1;
 const rowCountsKept = 10_000;
 const filesAtOnce = 16;
+
+/** What a task reads, as it is on disk. */
+export interface CheckedScan extends ScanSize {
+  /** As asked for, but files of which every row is wanted are whole: many whole files need only one reader. */
+  readonly splits: Split[];
+}
 
 export interface ScanSize {
   /** Undefined where only reading the files could tell (CSV, JSON). */
@@ -23,7 +30,7 @@ export class ScanFiles {
    * @throws SkeinError 58P01 when a file is missing, 58030 when one changed (retry `query`) or cannot be reached,
    * XX001 when it is not a whole Parquet file; each names the path
    */
-  async check(scan: FileScan): Promise<ScanSize> {
+  async check(scan: FileScan): Promise<CheckedScan> {
     const paths = [...new Set(scan.splits.map((split) => split.path))];
     const sizes = new Map<string, { readonly rows: number | undefined; readonly bytes: number }>();
     await mapConcurrently(paths, filesAtOnce, async (path) => {
@@ -41,7 +48,10 @@ export class ScanFiles {
       const share = splitRows === undefined || !file.rows ? 1 : splitRows / file.rows;
       bytes += Math.round(file.bytes * share);
     }
-    return { rows, bytes };
+    const splits = scan.splits.map((split) =>
+      isWhole(split, sizes.get(split.path)?.rows) ? create(SplitSchema, { path: split.path }) : split,
+    );
+    return { rows, bytes, splits };
   }
 
   /** The same question once more, after the files were read. */
@@ -80,6 +90,10 @@ export class ScanFiles {
     this.#rowCounts.set(key, rows);
     return rows;
   }
+}
+
+function isWhole({ firstRow = 0n, rowCount }: Split, rows: number | undefined): boolean {
+  return rows !== undefined && firstRow === 0n && rowCount === BigInt(rows);
 }
 
 function unreadable(path: string, cause: NodeJS.ErrnoException): SkeinError {

@@ -156,7 +156,8 @@ async function openInput(
   switch (source.case) {
     case 'scan': {
       const size = await scanFiles.check(source.value);
-      return { name, sql: scanRelation(columns, source.value), size, partitions: undefined };
+      const sql = scanRelation(columns, { ...source.value, splits: size.splits });
+      return { name, sql, size, partitions: undefined };
     }
     case 'exchange': {
       const partitions = await reader.open(source.value.partitions, signal);
