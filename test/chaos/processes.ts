@@ -1,8 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll } from 'vitest';
 
 const program = new URL('../../dist/cli/skein.cjs', import.meta.url).pathname;
+
+const running = new Set<ChildProcess>();
+
+function killRunning(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+// A test that times out never gets to its own cleanup, and a killed test runner to nothing but this.
+process.once('exit', killRunning);
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+afterAll(killRunning);
 
 /** A Node process; what it prints is kept for the report of a failing test. */
 class NodeProcess {
@@ -11,6 +23,8 @@ class NodeProcess {
 
   constructor(args: readonly string[]) {
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(this.child);
+    this.child.once('exit', () => running.delete(this.child));
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();

@@ -233,6 +233,9 @@ async function inFolder(
     await connection.run("SET TimeZone = 'UTC'");
     const tables = await fill(directory, connection);
     return { directory, tables, remove: () => rm(directory, { recursive: true, force: true }) };
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
   } finally {
     instance.closeSync();
   }
