@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { QueryId, SkeinError } from '../common/index.ts';
 import type { Schema } from '../types/index.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
@@ -41,6 +42,8 @@ export class QueryRecord {
     this.id = id;
     this.sql = sql;
     this.submittedAt = submittedAt;
+    // Every task and every wait of the query listens.
+    setMaxListeners(0, this.controller.signal);
     this.times = { submitted: monotonicNow, admitted: undefined, planned: undefined, ended: undefined };
   }
 

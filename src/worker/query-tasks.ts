@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Clock, canceledError, type SkeinError, sleep } from '../common/index.ts';
 
 /** Something under way for a query. */
@@ -39,8 +40,11 @@ export class QueryTasks {
     });
     const task: RunningTask = { queryId, controller, ended };
     this.#running.add(task);
+    const either = AbortSignal.any([signal, controller.signal]);
+    // Every file that the task fetches listens.
+    setMaxListeners(0, either);
     return {
-      signal: AbortSignal.any([signal, controller.signal]),
+      signal: either,
       abort: (reason) => controller.abort(reason),
       end: () => {
         this.#running.delete(task);
