@@ -243,7 +243,7 @@ describe('files that are not as they should be', () => {
         const finished = attempts.indexOf('finished');
         if (finished < 0) return false;
         expect(attempts, 'too fast for this test').toContain('running');
-        done = (await cluster.spooled()).filter((path) => path.includes(`/${id}/${first?.id}/${finished}/`));
+        done = (await cluster.spooled()).filter((path) => path.includes(`/${id}/${first?.id}.${finished}.`));
         return true;
       });
       expect(done).not.toEqual([]);
