@@ -1,6 +1,7 @@
 import { assert } from '../common/index.ts';
+import { isUnnamedStruct } from './json-value.ts';
 import { type Column, formatType, quoteIdentifier, quoteLiteral, type SqlType } from './sql-type.ts';
-import { wireType } from './wire-type.ts';
+import { hasUnnamedStruct, wireType } from './wire-type.ts';
 
 type Direction = 'toWire' | 'fromWire';
 
@@ -22,7 +23,8 @@ function convert(direction: Direction, sql: string, type: SqlType, depth: number
   const wire = wireType(type);
   assert(wire !== 'unsupported', `${formatType(type)} has no wire type`);
   if (wire === type) return sql;
-  if (castSuffices(direction, type)) return cast(sql, direction === 'toWire' ? wire : type);
+  if (castSuffices(direction, type) && !hasUnnamedStruct(type))
+    return cast(sql, direction === 'toWire' ? wire : type);
   const element = (elementType: SqlType): string => {
     const name = `x${depth}`;
     return `lambda ${name}: ${convert(direction, name, elementType, depth + 1)}`;
@@ -42,6 +44,7 @@ function convert(direction: Direction, sql: string, type: SqlType, depth: number
         `list_transform(map_values(${sql}), ${element(type.value)})) END`
       );
     case 'struct': {
+      if (isUnnamedStruct(type.fields)) return convertRow(direction, sql, type.fields, depth);
       const fields = type.fields.map(({ name, type: fieldType }) => {
         const field = `struct_extract(${sql}, ${quoteLiteral(name)})`;
         return `${quoteIdentifier(name)} := ${convert(direction, field, fieldType, depth)}`;
@@ -56,6 +59,19 @@ function convert(direction: Direction, sql: string, type: SqlType, depth: number
     case 'enum':
       return cast(sql, type);
   }
+}
+
+/** Fields without names go by their positions, from 1; on the wire by `f0`, `f1` ... */
+function convertRow(direction: Direction, sql: string, columns: readonly Column[], depth: number): string {
+  const toWire = direction === 'toWire';
+  const values = columns.map(({ type }, index) => {
+    const field = `struct_extract(${sql}, ${toWire ? index + 1 : `'f${index}'`})`;
+    return convert(direction, field, type, depth);
+  });
+  const struct = toWire
+    ? `struct_pack(${values.map((value, index) => `f${index} := ${value}`).join(', ')})`
+    : `row(${values.join(', ')})`;
+  return `CASE WHEN ${sql} IS NOT NULL THEN ${struct} END`;
 }
 
 function cast(sql: string, type: SqlType): string {

@@ -29,9 +29,9 @@ const scalarWireTypes: ReadonlyMap<ScalarName, ScalarName> = new Map([
 /**
  * The type as which a column travels in the Parquet files of an exchange, so that `fromWire` gives back every value
  * of `type` exactly; `type` itself where Parquet keeps it. A UNION travels as its tag and one field a member, an
- * ARRAY as a LIST.
- * @returns `unsupported` for VARIANT, and for a STRUCT without field names that would have to change: DuckDB has no
- *   syntax for its type
+ * ARRAY as a LIST, a STRUCT without field names as one with names.
+ * @returns `unsupported` for VARIANT, and for an ARRAY or a UNION with a STRUCT without field names inside: DuckDB has
+ *   no syntax for their types
  */
 export function wireType(type: SqlType): SqlType | 'unsupported' {
   const wire = wireOf(type);
@@ -63,11 +63,16 @@ function wireOf(type: SqlType): SqlType | undefined {
       const key = wireOf(type.key);
       const value = wireOf(type.value);
       if (key === undefined || value === undefined) return undefined;
-      if (key === type.key && value === type.value) return type;
-      return hasUnnamedStruct(type) ? undefined : { kind: 'map', key, value };
+      return key === type.key && value === type.value ? type : { kind: 'map', key, value };
     }
     case 'struct':
-      return structWire(type.fields, type);
+      // Parquet makes up names for fields that have none, so that row(1, 2) would come back as something else.
+      return isUnnamedStruct(type.fields)
+        ? structWire(
+            type.fields.map((field, index) => ({ ...field, name: `f${index}` })),
+            undefined,
+          )
+        : structWire(type.fields, type);
     case 'union': {
       if (type.members.some((member) => hasUnnamedStruct(member.type))) return undefined;
       const members = type.members.map((member, index) => ({ ...member, name: `m${index}` }));
@@ -87,12 +92,10 @@ function structWire(fields: readonly Column[], same: SqlType | undefined): SqlTy
     wires.push({ name, type: wire });
   }
   if (same !== undefined && wires.every((wire, index) => wire.type === fields[index]?.type)) return same;
-  return fields.some(({ name, type }) => name === '' || hasUnnamedStruct(type))
-    ? undefined
-    : { kind: 'struct', fields: wires };
+  return { kind: 'struct', fields: wires };
 }
 
-function hasUnnamedStruct(type: SqlType): boolean {
+export function hasUnnamedStruct(type: SqlType): boolean {
   switch (type.kind) {
     case 'scalar':
     case 'decimal':
