@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DuckDb, type DuckDbConnection } from '../duckdb/index.ts';
+import { parseType } from './parse-type.ts';
 import { type Schema, scalar } from './sql-type.ts';
 import { fromWireSql, toWireSql } from './wire-sql.ts';
 import { exchangeParquetOptions, wireType } from './wire-type.ts';
@@ -41,7 +42,7 @@ async function roundTrip(select: string): Promise<Schema> {
   const to = schema.map(({ name, type }) => `${toWireSql(`"${name}"`, type)} AS "${name}"`);
   const from = schema.map(({ name, type }) => `${fromWireSql(`"${name}"`, type)} AS "${name}"`);
   await connection.run(
-    `COPY (SELECT i, ${to.join(', ')} FROM (${select})) TO '${file}' (${exchangeParquetOptions})`,
+    `COPY (SELECT i, ${to.join(', ')} FROM (${select})) TO '${file}' (${exchangeParquetOptions(schema.map(({ type }) => type))})`,
   );
   await connection.run(
     `CREATE OR REPLACE TEMP VIEW copied AS SELECT i, ${from.join(', ')} FROM read_parquet('${file}')`,
@@ -176,6 +177,17 @@ describe('the wire type', () => {
     expect(schema).toHaveLength(15);
   });
 
+  it('writes constant lists and maps of strings, which version 2 of the format cannot', async () => {
+    await roundTrip(
+      `SELECT i, ['a', 'b'] AS l, [['a', 'bb'], ['c']] AS ll, MAP {'a': 'b', 'cc': 'dd'} AS m, {'l': ['a', 'b']} AS s,
+       [{'a': 'x'}, {'a': 'y'}] AS ls, ['1', '2']::JSON[] AS j, ['a'::BLOB, 'b'::BLOB] AS b, [1::HUGEINT, 2] AS h,
+       ['p', 'q']::ENUM('p', 'q')[] AS e FROM range(3000) r(i)`,
+    );
+    const options = (...types: Schema[number]['type'][]): string => exchangeParquetOptions(types);
+    expect(options(scalar('VARCHAR'), { kind: 'list', element: scalar('BIGINT') })).toContain('v2');
+    expect(options({ kind: 'list', element: scalar('HUGEINT') })).toContain('v1');
+  });
+
   it('finds in Parquet what it finds in memory: statistics and filters leave no value out', async () => {
     const file = join(directory, 'pruned.parquet');
     for (const type of [
@@ -203,7 +215,7 @@ describe('the wire type', () => {
         await connection.run(
           `CREATE OR REPLACE TEMP TABLE original AS SELECT CAST(unnest([${set.join(', ')}]) AS ${type}) AS v`,
         );
-        await connection.run(`COPY original TO '${file}' (${exchangeParquetOptions})`);
+        await connection.run(`COPY original TO '${file}' (${exchangeParquetOptions([parseType(type)])})`);
         const [expected] = await connection.rows(
           `SELECT ${predicates.map((p) => `count(*) FILTER (${p})`).join(', ')} FROM original`,
         );

@@ -4,10 +4,37 @@ import { type Column, type ScalarName, type SqlType, scalar } from './sql-type.t
 
 /**
  * How DuckDB must write the Parquet files of an exchange: plain pages, which are the fastest to write and read, and
- * no bloom filters, which in DuckDB 1.5.6 lose BLOBs and the zeros of DOUBLE.
+ * no bloom filters, which in DuckDB 1.5.6 lose BLOBs and the zeros of DOUBLE. Version 2 is the smaller one by far, but
+ * fails on a constant LIST or MAP of strings ("not enough space in buffer").
+ * @param types of the columns, before `toWireSql`
  */
-export const exchangeParquetOptions =
-  'FORMAT parquet, PARQUET_VERSION v2, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false';
+export function exchangeParquetOptions(types: readonly SqlType[]): string {
+  const isPlain = types.every((type) => !hasStringsInLists(wireOf(type) ?? type, false));
+  const version = isPlain ? 'v2' : 'v1';
+  return `FORMAT parquet, PARQUET_VERSION ${version}, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false`;
+}
+
+function hasStringsInLists(type: SqlType, inList: boolean): boolean {
+  switch (type.kind) {
+    case 'scalar':
+      return inList && (type.name === 'VARCHAR' || type.name === 'JSON' || type.name === 'BLOB');
+    case 'decimal':
+      return false;
+    case 'enum':
+      return inList;
+    case 'list':
+    case 'array':
+      return hasStringsInLists(type.element, true);
+    case 'map':
+      return hasStringsInLists(type.key, true) || hasStringsInLists(type.value, true);
+    case 'struct':
+      return type.fields.some((field) => hasStringsInLists(field.type, inList));
+    case 'union':
+      return type.members.some((member) => hasStringsInLists(member.type, inList));
+    default:
+      return assertNever(type);
+  }
+}
 
 /**
  * Types that Parquet, as DuckDB writes and reads it, changes or refuses: HUGEINT becomes DOUBLE, a negative INTERVAL

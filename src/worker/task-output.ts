@@ -14,8 +14,10 @@ const partitionColumn = 'p';
  */
 export function copyStatement(request: RunTaskRequest, dir: string): string {
   const names = request.columns.map((_, index) => `c${index}`);
-  const items = request.columns.map(({ type }, index) => {
-    const value = toWireSql(`c${index}`, parseType(type));
+  const types = request.columns.map(({ type }) => parseType(type));
+  const options = exchangeParquetOptions(types);
+  const items = types.map((type, index) => {
+    const value = toWireSql(`c${index}`, type);
     return value === `c${index}` ? value : `${value} AS c${index}`;
   });
   if (items.length === 0) items.push(`true AS ${placeholderColumn}`);
@@ -24,11 +26,11 @@ export function copyStatement(request: RunTaskRequest, dir: string): string {
   const order = `PRESERVE_ORDER ${request.ordered && !isPartitioned(request)}`;
   if (!isPartitioned(request)) {
     const file = quoteLiteral(path.join(dir, 'p0-0.parquet'));
-    return `COPY (SELECT ${items.join(', ')} ${from}) TO ${file} (${exchangeParquetOptions}, ${order})`;
+    return `COPY (SELECT ${items.join(', ')} ${from}) TO ${file} (${options}, ${order})`;
   }
   const { hashKeys, partitions } = request.output ?? { hashKeys: [], partitions: 1 };
   items.push(`(hash(${hashKeys.join(', ')}) % ${partitions})::INTEGER AS ${partitionColumn}`);
-  return `COPY (SELECT ${items.join(', ')} ${from}) TO ${quoteLiteral(dir)} (${exchangeParquetOptions}, ${order}, PARTITION_BY (${partitionColumn}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f{i}')`;
+  return `COPY (SELECT ${items.join(', ')} ${from}) TO ${quoteLiteral(dir)} (${options}, ${order}, PARTITION_BY (${partitionColumn}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f{i}')`;
 }
 
 /** What the statement wrote, named `p<partition>-<n>.parquet` for others, by partition. */

@@ -226,9 +226,10 @@ class TaskTables {
       );
       if (keys !== undefined) columns.push(`c${columns.length}`);
       const file = quoteLiteral(this.output(stage.id, task));
+      const options = exchangeParquetOptions(stage.fragment.schema.map(({ type }) => type));
       try {
         await this.connection.run(
-          `COPY (SELECT ${columns.join(', ')} FROM (${sql})) TO ${file} (${exchangeParquetOptions})`,
+          `COPY (SELECT ${columns.join(', ')} FROM (${sql})) TO ${file} (${options})`,
         );
       } catch (error) {
         throw new Error(`stage ${stage.id}, task ${task}: ${String(error)}\n${sql}`, { cause: error });
