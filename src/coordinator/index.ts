@@ -4,7 +4,6 @@ export {
   Membership,
   type MembershipLimits,
   type MembershipOptions,
-  protocolVersion,
 } from './members/index.ts';
 export { explainText } from './observe/explain-text.ts';
 export { treeToDot } from './observe/tree-to-dot.ts';

@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SkeinError, type WorkerId, workerId } from '../common/index.ts';
-import { RegisterRequestSchema, WorkerStatusSchema } from '../rpc/index.ts';
+import { protocolVersion, RegisterRequestSchema, WorkerStatusSchema } from '../rpc/index.ts';
 import { FakeClock } from './fake-clock.ts';
-import { Membership, protocolVersion } from './members/index.ts';
+import { Membership } from './members/index.ts';
 import { SpoolReleaser } from './release-spool.ts';
 
 class Cluster {

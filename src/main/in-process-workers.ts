@@ -1,8 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { systemClock, systemRandom, type WorkerId, workerId } from '../common/index.ts';
-import { protocolVersion } from '../coordinator/index.ts';
 import { DuckDb } from '../duckdb/index.ts';
-import { createInProcessWorkerClient, RegisterRequestSchema } from '../rpc/index.ts';
+import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../rpc/index.ts';
 import { hostId, Worker, type WorkerFaults } from '../worker/index.ts';
 import type { Closers } from './closers.ts';
 import type { CoordinatorCore } from './coordinator-core.ts';

@@ -7,13 +7,12 @@ import { systemClock, systemRandom, workerId } from '../../src/common/index.ts';
 import {
   createQueryService,
   Membership,
-  protocolVersion,
   type QueryLimits,
   type QueryService,
 } from '../../src/coordinator/index.ts';
 import { DuckDb, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
 import { ExchangeReader } from '../../src/exchange/index.ts';
-import { createInProcessWorkerClient, RegisterRequestSchema } from '../../src/rpc/index.ts';
+import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../../src/rpc/index.ts';
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
 

@@ -5,6 +5,7 @@ import {
   LostInputError,
   type PartitionRef,
   PartitionRefSchema,
+  protocolVersion,
   RegisterRequestSchema,
   type RunTaskRequest,
   type RunTaskResponse,
@@ -15,7 +16,7 @@ import {
 } from '../../rpc/index.ts';
 import { scalar } from '../../types/index.ts';
 import { FakeClock } from '../fake-clock.ts';
-import { Membership, protocolVersion } from '../members/index.ts';
+import { Membership } from '../members/index.ts';
 import { defaultScheduleLimits } from '../scheduler/index.ts';
 import type { ExecutionPlan, ExecutionStage } from './execution-plan.ts';
 import { QueryRun, type QueryRunOptions, type RootAttempt } from './query-run.ts';

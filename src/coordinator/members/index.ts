@@ -5,5 +5,4 @@ export {
   Membership,
   type MembershipLimits,
   type MembershipOptions,
-  protocolVersion,
 } from './membership.ts';

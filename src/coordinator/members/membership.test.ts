@@ -1,9 +1,14 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SkeinError, workerId } from '../../common/index.ts';
-import { RegisterRequestSchema, type WorkerClient, WorkerStatusSchema } from '../../rpc/index.ts';
+import {
+  protocolVersion,
+  RegisterRequestSchema,
+  type WorkerClient,
+  WorkerStatusSchema,
+} from '../../rpc/index.ts';
 import { FakeClock } from '../fake-clock.ts';
-import { type MemberEvent, Membership, protocolVersion } from './membership.ts';
+import { type MemberEvent, Membership } from './membership.ts';
 
 /** How a worker answers GetStatus. */
 type Answer = 'alive' | 'refused' | 'silent' | 'stranger';

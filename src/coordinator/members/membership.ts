@@ -4,6 +4,7 @@ import {
   type CoordinatorClient,
   type HeartbeatResponse,
   HeartbeatResponseSchema,
+  protocolVersion,
   type RegisterRequest,
   type RegisterResponse,
   RegisterResponseSchema,
@@ -12,9 +13,6 @@ import {
 } from '../../rpc/index.ts';
 import type { WorkerInfo } from '../query-service.ts';
 import { describeMember, type Member } from './member.ts';
-
-/** Raised whenever coordinators and workers of different versions would misunderstand each other. */
-export const protocolVersion = 1;
 
 export interface MembershipLimits {
   /** What workers are told to keep. */
