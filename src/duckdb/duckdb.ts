@@ -36,6 +36,7 @@ const sessionSettings = [
   'lambda_syntax',
   'default_collation',
   'preserve_insertion_order',
+  'asof_loop_join_threshold',
   'schema',
   'search_path',
   // For `reorderingJoins`; instance-wide, so no session may name it.
