@@ -504,6 +504,9 @@ class CoordinatorQueryService implements QueryService {
     record.state =
       error === undefined ? 'finished' : error.sqlState === SqlState.queryCanceled ? 'canceled' : 'failed';
     for (const callback of record.onEnd.splice(0)) callback();
+    void Promise.all(record.cleanup).then(() => {
+      record.times.released = this.#clock.monotonic();
+    });
     for (const { id } of this.#history.ended(record)) void this.#kept.drop(id);
   }
 }

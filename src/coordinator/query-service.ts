@@ -47,6 +47,8 @@ export interface QueryStats {
   readonly workers: number;
   /** True when the query ran as one fragment because it was small. */
   readonly bypassed: boolean;
+  /** From the query's end until every worker had stopped its tasks and deleted its files; absent until then. */
+  readonly cleanupMs?: number;
 }
 
 export interface QueryErrorInfo {
