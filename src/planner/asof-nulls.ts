@@ -21,7 +21,7 @@ export function keepAsofNulls(node: JoinNode, { estimator, context }: Distributi
   const inequality = node.conditions.at(-1);
   const isSmall = (left: PlanNode): boolean =>
     estimator.estimate(left).rows < LOOP_ROWS &&
-    [...walk(left)].every((part) => part.kind !== 'scan' || context.table(part.table).splitCount <= 1);
+    [...walk(left)].every((part) => part.kind !== 'scan' || (context.table(part.table).fileCount ?? 1) <= 1);
   // DuckDB has no other way than the loop for a residual.
   const loops = node.residual !== undefined || isSmall(node.left);
   if (!loops || inequality === undefined || node.conditions.some(isNullGuard)) return node;
