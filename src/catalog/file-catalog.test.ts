@@ -70,11 +70,12 @@ test('files and folders of Parquet, CSV and JSON are tables', async () => {
   expect(snapshot.tables.get('main.items')?.rowCount).toBe(5000);
   expect(snapshot.tables.get('main.items')?.files[0]?.rowGroups).toEqual([2048, 2048, 904]);
   expect(columnsOf(snapshot, 'main.logs')).toEqual(['a INTEGER', 'day DATE', 'kind VARCHAR']);
-  expect(snapshot.tables.get('main.logs')?.format.hive?.columns.map((column) => column.name)).toEqual([
-    'day',
-    'kind',
-  ]);
-  expect(snapshot.tables.get('main.people')?.format.options).toMatchObject({ delim: "';'", header: 'true' });
+  expect(snapshot.tables.get('main.logs')?.format).toMatchObject({
+    hive: { columns: [{ name: 'day' }, { name: 'kind' }] },
+  });
+  expect(snapshot.tables.get('main.people')?.format).toMatchObject({
+    options: { delim: "';'", header: 'true' },
+  });
   expect(columnsOf(snapshot, 'main.docs')).toEqual(['a BIGINT', 'b STRUCT("c" BIGINT[])']);
 });
 
