@@ -90,6 +90,29 @@ export function removeSchema(schema: string, cascade: boolean): DocumentChange {
   };
 }
 
+/** @throws SkeinError 3F000, 42P06; 42501 for `main` */
+export function renameSchema(schema: string, to: string): DocumentChange {
+  return (document) => {
+    const found = requireSchema(document, schema);
+    if (found === 'main') {
+      throw new SkeinError(SqlState.insufficientPrivilege, 'the schema main cannot be renamed');
+    }
+    const others = { ...document, schemas: document.schemas.filter((each) => each !== found) };
+    const { schemas } = addSchema(to)(others);
+    const moved = <T extends { readonly schema: string }>(each: T): T =>
+      each.schema === found ? { ...each, schema: to } : each;
+    return {
+      ...document,
+      schemas,
+      tables: sorted(document.tables.map(moved)),
+      views: sorted(document.views.map(moved)).map((view) =>
+        view.searchSchema === found ? { ...view, searchSchema: to } : view,
+      ),
+      comments: document.comments.map(moved),
+    };
+  };
+}
+
 /**
  * Adds a table, or puts it in the place of another.
  * @throws SkeinError 3F000, 42P07 where the name is taken and `replace` is false, 42809 where a view has it

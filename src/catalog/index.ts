@@ -1,4 +1,16 @@
-export type { Catalog, CatalogSnapshot } from './catalog.ts';
+export type {
+  Catalog,
+  CatalogComment,
+  CatalogNames,
+  CatalogSnapshot,
+  DeltaReader,
+  FoundObject,
+  NewTable,
+  OpenedDeltaTable,
+  OpenedTable,
+  SnapshotOptions,
+  TableVersion,
+} from './catalog.ts';
 export type {
   CatalogDocument,
   CommentEntry,
@@ -7,9 +19,7 @@ export type {
   ViewEntry,
 } from './catalog-document.ts';
 export { CatalogLog, type CatalogLogOptions } from './catalog-log.ts';
-export {
-  FileCatalog,
-  type FileCatalogOptions,
-  type FileInspection,
-  type InspectFiles,
-} from './file-catalog.ts';
+export type { OpenDeltaLog } from './delta-tables.ts';
+export type { QualifiedName } from './edit-document.ts';
+export type { FileInspection, InspectFiles } from './file-tables.ts';
+export { WarehouseCatalog, type WarehouseOptions } from './warehouse-catalog.ts';

@@ -9,6 +9,14 @@ export type {
   TransactionAction,
 } from './delta/actions.ts';
 export type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
+export { DeltaFileCache, deltaTableSnapshot } from './delta/delta-table-snapshot.ts';
+export {
+  crc32Tag,
+  formatSharding,
+  parseSharding,
+  shardingProperty,
+  shardTag,
+} from './delta/sharding-property.ts';
 export type {
   ByteRange,
   GetOptions,
