@@ -104,7 +104,10 @@ export interface OpenedDeltaTable extends OpenedTable {
 /** What the catalog needs of a Delta log. */
 export interface DeltaReader {
   /** The latest version where `at` says nothing. */
-  snapshot(at?: Partial<{ version: number; timestampMs: number }>, signal?: AbortSignal): Promise<DeltaSnapshot>;
+  snapshot(
+    at?: Partial<{ version: number; timestampMs: number }>,
+    signal?: AbortSignal,
+  ): Promise<DeltaSnapshot>;
 }
 
 export interface CatalogSnapshot {

@@ -84,7 +84,9 @@ export class DeltaTables {
 
   /** Locations of tables that are known to have a version. */
   locations(): ReadonlySet<string> {
-    return new Set([...this.#tables].filter(([, { known }]) => isSnapshot(known)).map(([location]) => location));
+    return new Set(
+      [...this.#tables].filter(([, { known }]) => isSnapshot(known)).map(([location]) => location),
+    );
   }
 
   /** Forgets tables that are gone. */

@@ -61,9 +61,11 @@ export class FakeObjectStore implements ObjectStore {
   }
 
   async listFolders(prefix: string): Promise<readonly string[]> {
-    const entries = await readdir(join(this.root, prefix), { withFileTypes: true }).catch((cause: unknown) => {
-      throw new SkeinError(SqlState.undefinedFile, `there is no folder ${this.root}/${prefix}`, { cause });
-    });
+    const entries = await readdir(join(this.root, prefix), { withFileTypes: true }).catch(
+      (cause: unknown) => {
+        throw new SkeinError(SqlState.undefinedFile, `there is no folder ${this.root}/${prefix}`, { cause });
+      },
+    );
     return entries
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name)

@@ -99,11 +99,7 @@ async function listRoot(store: ObjectStore, signal: AbortSignal): Promise<readon
   return objects;
 }
 
-function addTable(
-  tables: DiscoveredTable[],
-  broken: Map<string, SkeinError>,
-  table: DiscoveredTable,
-): void {
+function addTable(tables: DiscoveredTable[], broken: Map<string, SkeinError>, table: DiscoveredTable): void {
   const twin = tables.find((other) => other.name.toLowerCase() === table.name.toLowerCase());
   if (twin === undefined) {
     tables.push(table);
@@ -161,7 +157,8 @@ async function discoverFolder(
 async function hasVersion(store: ObjectStore, name: string, signal: AbortSignal): Promise<boolean> {
   const folder = `${name}/${deltaLog}/`;
   for await (const { key } of store.list(folder, { shallow: true, signal })) {
-    if (/^\d{20}\.(json|checkpoint\..*parquet|checkpoint\..*json)$/.test(key.slice(folder.length))) return true;
+    if (/^\d{20}\.(json|checkpoint\..*parquet|checkpoint\..*json)$/.test(key.slice(folder.length)))
+      return true;
   }
   return false;
 }
@@ -197,9 +194,13 @@ async function listFiles(
     const parts = info.key.slice(prefix.length).split('/');
     if (parts.includes(deltaLog)) {
       const table = `${store.root}/${info.key.slice(0, info.key.indexOf(`/${deltaLog}/`))}`;
-      throw new SkeinError(SqlState.featureNotSupported, `${table} is a Delta table inside of another folder`, {
-        hint: 'Its Parquet files cannot be read on their own: some of them may belong to older versions.',
-      });
+      throw new SkeinError(
+        SqlState.featureNotSupported,
+        `${table} is a Delta table inside of another folder`,
+        {
+          hint: 'Its Parquet files cannot be read on their own: some of them may belong to older versions.',
+        },
+      );
     }
     if (!parts.some(isHidden) && extension.test(info.key)) files.push(listedFile(store, info));
   }

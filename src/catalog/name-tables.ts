@@ -40,14 +40,19 @@ export function nameTables(
     if (other === undefined) places.push(discoveredPlace(table));
     else if (!sameName(other, table.location)) {
       // The named table goes on being what its statements made it.
-      if (!places.some((place) => place.key === key)) broken.set(key, ambiguous(table.name, other, table.location));
+      if (!places.some((place) => place.key === key))
+        broken.set(key, ambiguous(table.name, other, table.location));
     }
   }
   return { places: places.toSorted((a, b) => (a.key < b.key ? -1 : 1)), broken };
 }
 
 /** As `nameTables`, the tables alone. */
-export function tablePlaces(root: string, document: CatalogDocument, listing: Listing): readonly TablePlace[] {
+export function tablePlaces(
+  root: string,
+  document: CatalogDocument,
+  listing: Listing,
+): readonly TablePlace[] {
   return nameTables(root, document, listing).places;
 }
 

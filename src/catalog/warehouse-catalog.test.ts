@@ -283,7 +283,9 @@ test('tables that are named are as of now, others as of the last look, and the r
   const [before, after] = [await catalog.table('main.one', { version: 0 }, signal), await rows('one')];
   expect(before).toMatchObject({ name: 'main.one@v0', rowCount: 1 });
   expect(after).toEqual({ 'main.one': 6, 'main.two': 1 });
-  await expect(catalog.table('main.one', { version: 7 }, signal)).rejects.toMatchObject({ sqlState: '22023' });
+  await expect(catalog.table('main.one', { version: 7 }, signal)).rejects.toMatchObject({
+    sqlState: '22023',
+  });
   await catalog.names.createView(
     { schema: 'main', name: 'v', sql: 'FROM "ONE"', aliases: [], columns: ['id'], searchSchema: 'main' },
     false,
@@ -382,10 +384,10 @@ test('a Delta table of 100,000 files is made into a snapshot in no time, and the
   const files = Array.from({ length: 100_000 }, (_, index) => add(`day=x/part-${index}.parquet`, index));
   log.versions.push(deltaSnapshot(location, 0, files));
   const catalog = catalogOf(path);
-  const started = performance.now();
+  const started = process.cpuUsage();
   const first = await look(catalog);
   expect(first.tables.get('main.t')?.statistics?.[0]).toMatchObject({ min: 0, max: 199_998 });
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(process.cpuUsage(started).user / 1000).toBeLessThan(2000);
   log.versions.push(deltaSnapshot(location, 1, [...files, add('new', 1)]));
   const again = (await catalog.snapshot(new AbortController().signal)).tables.get('main.t');
   expect(again?.files).toHaveLength(100_001);

@@ -15,7 +15,7 @@ import { FileTables, type InspectFiles } from './file-tables.ts';
 import { type Listing, listLocation, listTables } from './list-tables.ts';
 import { nameTables, type TablePlace, tablePlaces } from './name-tables.ts';
 import { SharedLook } from './shared-look.ts';
-import { sameParts, type SnapshotParts } from './snapshot-parts.ts';
+import { type SnapshotParts, sameParts } from './snapshot-parts.ts';
 import { undefinedTable, WarehouseNames } from './warehouse-names.ts';
 
 export interface WarehouseOptions {

@@ -157,7 +157,15 @@ export class WarehouseNames implements CatalogNames {
         hint: 'CREATE TABLE ... AS SELECT makes a Delta table of it.',
       });
     }
-    return { key, schema, name: found.table.name, location, kind, format, ...this.#options.openDelta(location) };
+    return {
+      key,
+      schema,
+      name: found.table.name,
+      location,
+      kind,
+      format,
+      ...this.#options.openDelta(location),
+    };
   }
 
   newTableLocation({ schema, name }: QualifiedName): string {
@@ -185,7 +193,14 @@ export class WarehouseNames implements CatalogNames {
 
   #opened(entry: TableEntry): OpenedTable {
     const { schema, name, kind, format } = entry;
-    return { key: `${schema}.${name}`, schema, name, kind, format, location: locationOf(this.#options.root, entry) };
+    return {
+      key: `${schema}.${name}`,
+      schema,
+      name,
+      kind,
+      format,
+      location: locationOf(this.#options.root, entry),
+    };
   }
 
   #relative(location: string): string {

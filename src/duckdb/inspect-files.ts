@@ -147,7 +147,17 @@ async function sniffCsv(
   given: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
-  const hints = ['delim', 'sep', 'quote', 'escape', 'comment', 'skip', 'header', 'dateformat', 'timestampformat']
+  const hints = [
+    'delim',
+    'sep',
+    'quote',
+    'escape',
+    'comment',
+    'skip',
+    'header',
+    'dateformat',
+    'timestampformat',
+  ]
     .filter((name) => given[name] !== undefined)
     .map((name) => `, ${name} = ${given[name]}`);
   const rows: SqlValue[][] = [];

@@ -3,8 +3,8 @@ import type { ColumnStatistics } from '../../types/index.ts';
 import type { DeltaColumn, Sharding, StoredField, TableFile, TableSnapshot } from '../table.ts';
 import type { AddAction } from './actions.ts';
 import { resolveDataPath } from './data-path.ts';
-import { columnStatistics } from './delta-statistics.ts';
 import type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta-snapshot.ts';
+import { columnStatistics } from './delta-statistics.ts';
 import { crc32Tag, parseSharding, shardingProperty, shardTag } from './sharding-property.ts';
 import { storedType } from './stored-type.ts';
 
