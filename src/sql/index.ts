@@ -6,7 +6,9 @@ export {
   substitute,
 } from './bind-parameters.ts';
 export { type Evaluate, expandPivots, mentionsPivot } from './expand-pivots.ts';
+export { type BoundStatement, mapErrorPosition, parseBound } from './parse-bound.ts';
 export { parseStatement } from './parse-statement.ts';
+export { splitStatements } from './split-statements.ts';
 export type {
   AlterTableAction,
   AlterTableStatement,
@@ -60,4 +62,6 @@ export type {
   VacuumStatement,
   VersionAt,
 } from './statement.ts';
+export { tableNames } from './table-names.ts';
+export { findTimeTravel, type TableAt, type TableChanges, type TimeTravel } from './time-travel.ts';
 export { isWord, type Token, type TokenKind, tokenize } from './tokenize.ts';

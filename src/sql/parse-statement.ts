@@ -33,10 +33,15 @@ const maxDepth = 400;
  * SQL longer than 1 MB
  */
 export function parseStatement(sql: string): Statement {
+  checkLength(sql);
+  return parseWhole(sql);
+}
+
+/** @throws SkeinError 54000 on SQL longer than 1 MB, before any of it is looked at */
+export function checkLength(sql: string): void {
   if (sql.length > maxSqlLength) {
     throw new SkeinError(SqlState.limitExceeded, `the statement is longer than ${maxSqlLength} characters`);
   }
-  return parseWhole(sql);
 }
 
 /** As parseStatement, for a text that values of parameters have made longer. */

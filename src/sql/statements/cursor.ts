@@ -2,7 +2,7 @@ import { nearestName, SkeinError, SqlState } from '../../common/index.ts';
 import type { Name, ObjectName, Span, Text } from '../statement.ts';
 import { isWord, type Token } from '../tokenize.ts';
 import { decodeString } from './decode-string.ts';
-import { reservedWords } from './reserved-words.ts';
+import { joinWords, reservedWords } from './reserved-words.ts';
 
 /** Where a span ends; `first` is the index of its first token. */
 export type Stop = (cursor: Cursor, index: number, first: number) => boolean;
@@ -107,6 +107,13 @@ export class Cursor {
     return token.kind === 'quoted' || (token.kind === 'word' && !reservedWords.has(token.text.toLowerCase()));
   }
 
+  /** True for a name that can be an alias without AS. */
+  isAlias(index: number): boolean {
+    const token = this.tokens[index];
+    if (token === undefined || !this.isName(index)) return false;
+    return token.kind === 'quoted' || !joinWords.has(token.text.toLowerCase());
+  }
+
   name(expected: string): Name {
     const token = this.peek();
     if (token === undefined || !this.isName(this.index)) throw this.error(expected);
@@ -209,6 +216,17 @@ export class Cursor {
     return this.slice(first, this.index);
   }
 
+  /**
+   * Takes an expression that is an operand, or operands with + and - between them: for a place where anything may
+   * follow. `'2026-01-01'`, `now() - INTERVAL 1 DAY`, `(e)::TIMESTAMP`.
+   */
+  operand(expected: string): Span {
+    const first = this.index;
+    do this.#skipOperand(expected);
+    while (this.takeSymbol('+') || this.takeSymbol('-'));
+    return this.slice(first, this.index);
+  }
+
   /** The text from token `first` up to before token `end`. */
   slice(first: number, end: number): Span {
     const offset = this.tokens[first]?.start ?? this.sql.length;
@@ -241,6 +259,39 @@ export class Cursor {
     return new SkeinError(SqlState.syntaxError, found, { position: this.offset, hint });
   }
 
+  #skipOperand(expected: string): void {
+    const token = this.peek();
+    if (this.atSymbol('(')) {
+      this.index = this.closing(this.index) + 1;
+    } else if (this.isName(this.index) || this.at('CAST')) {
+      const isTyped = this.tokens[this.index + 1]?.kind === 'string' || this.at('INTERVAL');
+      if (isTyped) this.#skipTyped();
+      else {
+        this.index++;
+        while (this.takeSymbol('.')) this.index++;
+        if (this.atSymbol('(')) this.index = this.closing(this.index) + 1;
+      }
+    } else if (token?.kind === 'string' || token?.kind === 'number' || token?.kind === 'parameter') {
+      this.index++;
+    } else {
+      throw this.error(expected);
+    }
+    while (this.takeSymbol('::')) {
+      this.name('a type');
+      if (this.at('WITH', 'TIME', 'ZONE')) this.index += 3;
+    }
+  }
+
+  /** `DATE '...'`, `INTERVAL '1' DAY`, `INTERVAL 1 DAY`, `INTERVAL '1 day'`. */
+  #skipTyped(): void {
+    const isInterval = this.take('INTERVAL');
+    if (!isInterval) this.index++;
+    if (this.atSymbol('(')) this.index = this.closing(this.index) + 1;
+    else this.index++;
+    const unit = this.peek();
+    if (isInterval && unit?.kind === 'word' && intervalUnit.test(unit.text)) this.index++;
+  }
+
   #isKeyword(index: number, first: number, word: string): boolean {
     return this.wordsAt(index, word) && !isLabel(this, index, first);
   }
@@ -254,6 +305,9 @@ export class Cursor {
     return token?.kind === 'punctuation' && ')]}'.includes(token.text);
   }
 }
+
+const intervalUnit =
+  /^(microsecond|millisecond|second|minute|hour|day|week|month|quarter|year|decade|century|millennium)s?$/i;
 
 /** Ends a span at a comma. */
 export const comma: Stop = (cursor, index) => cursor.symbolAt(index, ',');

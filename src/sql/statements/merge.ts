@@ -58,7 +58,7 @@ function aliasIn(
     while (cursor.closing(open) !== at && open < at) open++;
     at = open - 1;
   }
-  if (at <= first || !cursor.isName(at)) return undefined;
+  if (at <= first || !cursor.isAlias(at)) return undefined;
   if (cursor.wordsAt(at - 1, 'AS')) {
     // t VERSION AS OF 3 ends in no alias.
     return at - 1 > first && !cursor.wordsAt(at, 'OF') ? { at, relationEnd: at - 1 } : undefined;
@@ -68,7 +68,7 @@ function aliasIn(
 
 /** True where a name stands between `first` and `at`: what follows it is an alias; AT (...) is not. */
 function isWholeName(cursor: Cursor, first: number, at: number): boolean {
-  if (!cursor.isName(at - 1) || cursor.wordsAt(at, 'AT')) return false;
+  if (!cursor.isName(at - 1)) return false;
   for (let index = first; index < at - 1; index += 2) {
     if (!cursor.isName(index) || !cursor.symbolAt(index + 1, '.')) return false;
   }

@@ -8,3 +8,12 @@ const text = `
 
 /** DuckDB's reserved words in lower case: no names unless quoted. `duckdb_keywords()` lists them. */
 export const reservedWords: ReadonlySet<string> = new Set(text.trim().split(/\s+/));
+
+const callable = `
+  anti asof at authorization binary by collation columns concurrently cross freeze full generated glob ilike inner is
+  isnull join left like map natural notnull outer overlaps positional right semi similar struct tablesample try_cast
+  unpack verbose
+`;
+
+/** Words that cannot be an alias without AS: those of joins and operators. DuckDB calls them `type_function`. */
+export const joinWords: ReadonlySet<string> = new Set(callable.trim().split(/\s+/));

@@ -49,7 +49,7 @@ function remaining(clauses: Readonly<Record<string, Span | undefined>>): readonl
 /** `[AS] name`; `next` is a word that is no alias here. */
 export function takeAlias(cursor: Cursor, ...next: readonly string[]): Name | undefined {
   if (cursor.take('AS')) return cursor.name('an alias');
-  if (!cursor.isName(cursor.index) || next.some((word) => cursor.at(word))) return undefined;
+  if (!cursor.isAlias(cursor.index) || next.some((word) => cursor.at(word))) return undefined;
   return cursor.name('an alias');
 }
 
