@@ -1,3 +1,4 @@
+export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
 export type {
   ByteRange,
   GetOptions,
@@ -8,6 +9,7 @@ export type {
   PutBody,
 } from './object-store/object-store.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
 export type {
   FileFormat,
   HivePartitioning,
@@ -17,3 +19,4 @@ export type {
   TableSnapshot,
 } from './table.ts';
 export type { PartitionColumn, TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
+export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';
