@@ -67,6 +67,7 @@ export const SqlState = {
   invalidTextRepresentation: '22P02',
   invalidRegularExpression: '2201B',
   cardinalityViolation: '21000',
+  notNullViolation: '23502',
   featureNotSupported: '0A000',
   queryCanceled: '57014',
   adminShutdown: '57P01',

@@ -34,6 +34,8 @@ export {
   RunTaskResponseSchema,
   type Split,
   SplitSchema,
+  type StoredField,
+  StoredFieldSchema,
   type TaskInput,
   TaskInputSchema,
   TaskOutputSchema,
@@ -41,6 +43,12 @@ export {
   TaskStatsSchema,
   type WorkerStatus,
   WorkerStatusSchema,
+  type WriteColumn,
+  WriteColumnSchema,
+  type WritePartitionColumn,
+  WritePartitionColumnSchema,
+  type WriteTask,
+  WriteTaskSchema,
 } from './gen/skein/v1/cluster_pb.ts';
 export {
   type CoordinatorClient,

@@ -17,6 +17,7 @@ export {
   shardingProperty,
   shardTag,
 } from './delta/sharding-property.ts';
+export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
 export type {
   ByteRange,
   GetOptions,
@@ -27,6 +28,7 @@ export type {
   PutBody,
 } from './object-store/object-store.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
 export type {
   DeltaColumn,
   DeltaFile,
@@ -39,3 +41,5 @@ export type {
   TableFile,
   TableSnapshot,
 } from './table.ts';
+export type { PartitionColumn, TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
+export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';

@@ -4,3 +4,4 @@ export type { WorkerLog } from './registration.ts';
 export { Spool, type SpoolOptions } from './spool.ts';
 export { Worker, type WorkerFaults, type WorkerOptions } from './worker.ts';
 export { startWorkerServer, type WorkerServer, type WorkerServerOptions } from './worker-server.ts';
+export type { OpenStore } from './write/table-writer.ts';

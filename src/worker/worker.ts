@@ -16,6 +16,7 @@ import { hostId } from './host-identity.node.ts';
 import { ProcessLoad } from './process-load.node.ts';
 import { type QueryTask, QueryTasks } from './query-tasks.ts';
 import { Spool } from './spool.ts';
+import type { OpenStore } from './write/table-writer.ts';
 
 export interface WorkerOptions {
   readonly workerId: WorkerId;
@@ -34,6 +35,8 @@ export interface WorkerOptions {
   /** Fetched partitions that no task uses are kept up to this many bytes. */
   readonly cacheBytes?: number;
   readonly token?: string | undefined;
+  /** Stores of tables that tasks write. Undefined: tasks here write none. */
+  readonly openStore?: OpenStore | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly faults?: WorkerFaults;
@@ -202,13 +205,14 @@ export class Worker implements WorkerClient {
 
   #runtimeOn(duckdb: DuckDb): FragmentRuntime {
     if (this.#runtime?.duckdb !== duckdb) {
-      const { clock } = this.#options;
+      const { clock, openStore } = this.#options;
       this.#runtime = new FragmentRuntime({
         duckdb,
         spool: this.spool,
         reader: this.#reader,
         clock,
         self: this.#self,
+        openStore,
       });
     }
     return this.#runtime;

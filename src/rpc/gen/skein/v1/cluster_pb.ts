@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skein/v1/cluster.proto.
  */
 export const file_skein_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2Ui6QIKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5Gi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBIjEKC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBImIKDEV4Y2hhbmdlUmVhZBIqCgpwYXJ0aXRpb25zGAEgAygLMhYuc2tlaW4udjEuUGFydGl0aW9uUmVmEiYKDHdpcmVfY29sdW1ucxgCIAMoCzIQLnNrZWluLnYxLkNvbHVtbiKvAQoMUGFydGl0aW9uUmVmEiUKCHByb2R1Y2VyGAEgASgLMhMuc2tlaW4udjEuQXR0ZW1wdElkEhEKCXBhcnRpdGlvbhgCIAEoDRILCgN1cmwYAyABKAkSEQoJd29ya2VyX2lkGAQgASgJEg8KB2hvc3RfaWQYBSABKAkSJgoFZmlsZXMYBiADKAsyFy5za2Vpbi52MS5QYXJ0aXRpb25GaWxlEgwKBHJvd3MYByABKAQiZwoNUGFydGl0aW9uRmlsZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDQoFY3JjMzIYBCABKA0SDAoEcm93cxgFIAEoBBIOCgZpbmxpbmUYBiABKAwigAMKDlJ1blRhc2tSZXF1ZXN0EiQKB2F0dGVtcHQYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSCwoDc3FsGAIgASgJEiMKBmlucHV0cxgDIAMoCzITLnNrZWluLnYxLlRhc2tJbnB1dBIhCgdjb2x1bW5zGAQgAygLMhAuc2tlaW4udjEuQ29sdW1uEiYKDHdpcmVfY29sdW1ucxgFIAMoCzIQLnNrZWluLnYxLkNvbHVtbhIkCgZvdXRwdXQYBiABKAsyFC5za2Vpbi52MS5UYXNrT3V0cHV0EjgKCHNldHRpbmdzGAcgAygLMiYuc2tlaW4udjEuUnVuVGFza1JlcXVlc3QuU2V0dGluZ3NFbnRyeRIPCgdvcmRlcmVkGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESFQoNcmVvcmRlcl9qb2lucxgKIAEoCBovCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMwoKVGFza091dHB1dBIRCgloYXNoX2tleXMYASADKAkSEgoKcGFydGl0aW9ucxgCIAEoDSJhCg9SdW5UYXNrUmVzcG9uc2USKgoKcGFydGl0aW9ucxgBIAMoCzIWLnNrZWluLnYxLlBhcnRpdGlvblJlZhIiCgVzdGF0cxgCIAEoCzITLnNrZWluLnYxLlRhc2tTdGF0cyL2AQoJVGFza1N0YXRzEhIKCmVsYXBzZWRfbXMYASABKAESEAoIZmV0Y2hfbXMYAiABKAESEgoKaW5wdXRfcm93cxgDIAEoBBITCgtpbnB1dF9ieXRlcxgEIAEoBBITCgtvdXRwdXRfcm93cxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSOwoNcm93c19ieV9pbnB1dBgHIAMoCzIkLnNrZWluLnYxLlRhc2tTdGF0cy5Sb3dzQnlJbnB1dEVudHJ5GjIKEFJvd3NCeUlucHV0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASIkChBEcm9wUXVlcnlSZXF1ZXN0EhAKCHF1ZXJ5X2lkGAEgASgJIhMKEURyb3BRdWVyeVJlc3BvbnNlIhIKEEdldFN0YXR1c1JlcXVlc3QiOwoRR2V0U3RhdHVzUmVzcG9uc2USJgoGc3RhdHVzGAEgASgLMhYuc2tlaW4udjEuV29ya2VyU3RhdHVzIscCCgxXb3JrZXJTdGF0dXMSEQoJd29ya2VyX2lkGAEgASgJEhUKDXJ1bm5pbmdfdGFza3MYAiABKA0SFgoOZmluaXNoZWRfdGFza3MYAyABKAQSFAoMZmFpbGVkX3Rhc2tzGAQgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgFIAEoBBIZChFtZW1vcnlfdXNlZF9ieXRlcxgGIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgHIAEoBBITCgtzcG9vbF9ieXRlcxgIIAEoBBIYChBzcG9vbF9mcmVlX2J5dGVzGAkgASgEEhMKC2NhY2hlX2J5dGVzGAogASgEEhIKCmNhY2hlX2hpdHMYCyABKAQSFAoMY2FjaGVfbWlzc2VzGAwgASgEEhAKCGNwdV9sb2FkGA0gASgBEhAKCGRyYWluaW5nGA4gASgIIqgBCg9SZWdpc3RlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEgsKA3VybBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3RocmVhZHMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhYKDmR1Y2tkYl92ZXJzaW9uGAYgASgJEhgKEHByb3RvY29sX3ZlcnNpb24YByABKA0SCwoDcGlkGAggASgNIjwKEFJlZ2lzdGVyUmVzcG9uc2USEgoKZGF0YV9yb290cxgBIAMoCRIUCgxoZWFydGJlYXRfbXMYAiABKAEiOgoQSGVhcnRiZWF0UmVxdWVzdBImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMiIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgiIQoMTGVhdmVSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCSIPCg1MZWF2ZVJlc3BvbnNlIosCCgtFcnJvckRldGFpbBIRCglzcWxfc3RhdGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVyZXRyeRgDIAEoCRIVCghwb3NpdGlvbhgEIAEoDUgAiAEBEhEKBGhpbnQYBSABKAlIAYgBARIzCgdkZXRhaWxzGAYgAygLMiIuc2tlaW4udjEuRXJyb3JEZXRhaWwuRGV0YWlsc0VudHJ5EiQKBGxvc3QYByADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3Bvc2l0aW9uQgcKBV9oaW50MtsBCg1Xb3JrZXJTZXJ2aWNlEj4KB1J1blRhc2sSGC5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdBoZLnNrZWluLnYxLlJ1blRhc2tSZXNwb25zZRJECglEcm9wUXVlcnkSGi5za2Vpbi52MS5Ecm9wUXVlcnlSZXF1ZXN0Ghsuc2tlaW4udjEuRHJvcFF1ZXJ5UmVzcG9uc2USRAoJR2V0U3RhdHVzEhouc2tlaW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLnNrZWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlMtcBChJDb29yZGluYXRvclNlcnZpY2USQQoIUmVnaXN0ZXISGS5za2Vpbi52MS5SZWdpc3RlclJlcXVlc3QaGi5za2Vpbi52MS5SZWdpc3RlclJlc3BvbnNlEkQKCUhlYXJ0YmVhdBIaLnNrZWluLnYxLkhlYXJ0YmVhdFJlcXVlc3QaGy5za2Vpbi52MS5IZWFydGJlYXRSZXNwb25zZRI4CgVMZWF2ZRIWLnNrZWluLnYxLkxlYXZlUmVxdWVzdBoXLnNrZWluLnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2Ui6QIKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5Gi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBIjEKC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBImIKDEV4Y2hhbmdlUmVhZBIqCgpwYXJ0aXRpb25zGAEgAygLMhYuc2tlaW4udjEuUGFydGl0aW9uUmVmEiYKDHdpcmVfY29sdW1ucxgCIAMoCzIQLnNrZWluLnYxLkNvbHVtbiKvAQoMUGFydGl0aW9uUmVmEiUKCHByb2R1Y2VyGAEgASgLMhMuc2tlaW4udjEuQXR0ZW1wdElkEhEKCXBhcnRpdGlvbhgCIAEoDRILCgN1cmwYAyABKAkSEQoJd29ya2VyX2lkGAQgASgJEg8KB2hvc3RfaWQYBSABKAkSJgoFZmlsZXMYBiADKAsyFy5za2Vpbi52MS5QYXJ0aXRpb25GaWxlEgwKBHJvd3MYByABKAQiZwoNUGFydGl0aW9uRmlsZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDQoFY3JjMzIYBCABKA0SDAoEcm93cxgFIAEoBBIOCgZpbmxpbmUYBiABKAwipAMKDlJ1blRhc2tSZXF1ZXN0EiQKB2F0dGVtcHQYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSCwoDc3FsGAIgASgJEiMKBmlucHV0cxgDIAMoCzITLnNrZWluLnYxLlRhc2tJbnB1dBIhCgdjb2x1bW5zGAQgAygLMhAuc2tlaW4udjEuQ29sdW1uEiYKDHdpcmVfY29sdW1ucxgFIAMoCzIQLnNrZWluLnYxLkNvbHVtbhIkCgZvdXRwdXQYBiABKAsyFC5za2Vpbi52MS5UYXNrT3V0cHV0EjgKCHNldHRpbmdzGAcgAygLMiYuc2tlaW4udjEuUnVuVGFza1JlcXVlc3QuU2V0dGluZ3NFbnRyeRIPCgdvcmRlcmVkGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESFQoNcmVvcmRlcl9qb2lucxgKIAEoCBIiCgV3cml0ZRgUIAEoCzITLnNrZWluLnYxLldyaXRlVGFzaxovCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi9gEKCVdyaXRlVGFzaxIQCghsb2NhdGlvbhgBIAEoCRINCgV0eXBlcxgCIAMoCRImCgdjb2x1bW5zGAMgAygLMhUuc2tlaW4udjEuV3JpdGVDb2x1bW4SNAoMcGFydGl0aW9uX2J5GAQgAygLMh4uc2tlaW4udjEuV3JpdGVQYXJ0aXRpb25Db2x1bW4SGQoMc2hhcmRfY29sdW1uGAUgASgNSACIAQESGQoRdGFyZ2V0X2ZpbGVfYnl0ZXMYBiABKAQSDgoGZm9sZGVyGAcgASgJEhMKC2NvbXByZXNzaW9uGAggASgJQg8KDV9zaGFyZF9jb2x1bW4iZgoLV3JpdGVDb2x1bW4SEAoIcG9zaXRpb24YASABKA0SDAoEbmFtZRgCIAEoCRIQCghyZXF1aXJlZBgDIAEoCBIlCgZzdG9yZWQYBCABKAsyFS5za2Vpbi52MS5TdG9yZWRGaWVsZCJWChRXcml0ZVBhcnRpdGlvbkNvbHVtbhIQCghwb3NpdGlvbhgBIAEoDRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSEAoIcmVxdWlyZWQYBCABKAgidgoLU3RvcmVkRmllbGQSDAoEbmFtZRgBIAEoCRIVCghmaWVsZF9pZBgCIAEoDUgAiAEBEgwKBHR5cGUYAyABKAkSJwoIY2hpbGRyZW4YBCADKAsyFS5za2Vpbi52MS5TdG9yZWRGaWVsZEILCglfZmllbGRfaWQiMwoKVGFza091dHB1dBIRCgloYXNoX2tleXMYASADKAkSEgoKcGFydGl0aW9ucxgCIAEoDSJ3Cg9SdW5UYXNrUmVzcG9uc2USKgoKcGFydGl0aW9ucxgBIAMoCzIWLnNrZWluLnYxLlBhcnRpdGlvblJlZhIiCgVzdGF0cxgCIAEoCzITLnNrZWluLnYxLlRhc2tTdGF0cxIUCgx3cml0dGVuX2tleXMYFCADKAkiugIKCVRhc2tTdGF0cxISCgplbGFwc2VkX21zGAEgASgBEhAKCGZldGNoX21zGAIgASgBEhIKCmlucHV0X3Jvd3MYAyABKAQSEwoLaW5wdXRfYnl0ZXMYBCABKAQSEwoLb3V0cHV0X3Jvd3MYBSABKAQSFAoMb3V0cHV0X2J5dGVzGAYgASgEEjsKDXJvd3NfYnlfaW5wdXQYByADKAsyJC5za2Vpbi52MS5UYXNrU3RhdHMuUm93c0J5SW5wdXRFbnRyeRIUCgx3cml0dGVuX3Jvd3MYFCABKAQSFQoNd3JpdHRlbl9ieXRlcxgVIAEoBBIVCg13cml0dGVuX2ZpbGVzGBYgASgEGjIKEFJvd3NCeUlucHV0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASIkChBEcm9wUXVlcnlSZXF1ZXN0EhAKCHF1ZXJ5X2lkGAEgASgJIhMKEURyb3BRdWVyeVJlc3BvbnNlIhIKEEdldFN0YXR1c1JlcXVlc3QiOwoRR2V0U3RhdHVzUmVzcG9uc2USJgoGc3RhdHVzGAEgASgLMhYuc2tlaW4udjEuV29ya2VyU3RhdHVzIscCCgxXb3JrZXJTdGF0dXMSEQoJd29ya2VyX2lkGAEgASgJEhUKDXJ1bm5pbmdfdGFza3MYAiABKA0SFgoOZmluaXNoZWRfdGFza3MYAyABKAQSFAoMZmFpbGVkX3Rhc2tzGAQgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgFIAEoBBIZChFtZW1vcnlfdXNlZF9ieXRlcxgGIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgHIAEoBBITCgtzcG9vbF9ieXRlcxgIIAEoBBIYChBzcG9vbF9mcmVlX2J5dGVzGAkgASgEEhMKC2NhY2hlX2J5dGVzGAogASgEEhIKCmNhY2hlX2hpdHMYCyABKAQSFAoMY2FjaGVfbWlzc2VzGAwgASgEEhAKCGNwdV9sb2FkGA0gASgBEhAKCGRyYWluaW5nGA4gASgIIqgBCg9SZWdpc3RlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEgsKA3VybBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3RocmVhZHMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhYKDmR1Y2tkYl92ZXJzaW9uGAYgASgJEhgKEHByb3RvY29sX3ZlcnNpb24YByABKA0SCwoDcGlkGAggASgNIjwKEFJlZ2lzdGVyUmVzcG9uc2USEgoKZGF0YV9yb290cxgBIAMoCRIUCgxoZWFydGJlYXRfbXMYAiABKAEiOgoQSGVhcnRiZWF0UmVxdWVzdBImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMiIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgiIQoMTGVhdmVSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCSIPCg1MZWF2ZVJlc3BvbnNlIosCCgtFcnJvckRldGFpbBIRCglzcWxfc3RhdGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVyZXRyeRgDIAEoCRIVCghwb3NpdGlvbhgEIAEoDUgAiAEBEhEKBGhpbnQYBSABKAlIAYgBARIzCgdkZXRhaWxzGAYgAygLMiIuc2tlaW4udjEuRXJyb3JEZXRhaWwuRGV0YWlsc0VudHJ5EiQKBGxvc3QYByADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3Bvc2l0aW9uQgcKBV9oaW50MtsBCg1Xb3JrZXJTZXJ2aWNlEj4KB1J1blRhc2sSGC5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdBoZLnNrZWluLnYxLlJ1blRhc2tSZXNwb25zZRJECglEcm9wUXVlcnkSGi5za2Vpbi52MS5Ecm9wUXVlcnlSZXF1ZXN0Ghsuc2tlaW4udjEuRHJvcFF1ZXJ5UmVzcG9uc2USRAoJR2V0U3RhdHVzEhouc2tlaW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLnNrZWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlMtcBChJDb29yZGluYXRvclNlcnZpY2USQQoIUmVnaXN0ZXISGS5za2Vpbi52MS5SZWdpc3RlclJlcXVlc3QaGi5za2Vpbi52MS5SZWdpc3RlclJlc3BvbnNlEkQKCUhlYXJ0YmVhdBIaLnNrZWluLnYxLkhlYXJ0YmVhdFJlcXVlc3QaGy5za2Vpbi52MS5IZWFydGJlYXRSZXNwb25zZRI4CgVMZWF2ZRIWLnNrZWluLnYxLkxlYXZlUmVxdWVzdBoXLnNrZWluLnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message skein.v1.AttemptId
@@ -414,6 +414,13 @@ export type RunTaskRequest = Message<"skein.v1.RunTaskRequest"> & {
    * @generated from field: bool reorder_joins = 10;
    */
   reorderJoins: boolean;
+
+  /**
+   * The fragment's rows become files of a table; what leaves the task, and `columns` describes, is one row a file.
+   *
+   * @generated from field: skein.v1.WriteTask write = 20;
+   */
+  write?: WriteTask;
 };
 
 /**
@@ -422,6 +429,174 @@ export type RunTaskRequest = Message<"skein.v1.RunTaskRequest"> & {
  */
 export const RunTaskRequestSchema: GenMessage<RunTaskRequest> = /*@__PURE__*/
   messageDesc(file_skein_v1_cluster, 9);
+
+/**
+ * Positions are those of the fragment's output columns.
+ *
+ * @generated from message skein.v1.WriteTask
+ */
+export type WriteTask = Message<"skein.v1.WriteTask"> & {
+  /**
+   * Root of an object store.
+   *
+   * @generated from field: string location = 1;
+   */
+  location: string;
+
+  /**
+   * Types of the fragment's output columns.
+   *
+   * @generated from field: repeated string types = 2;
+   */
+  types: string[];
+
+  /**
+   * @generated from field: repeated skein.v1.WriteColumn columns = 3;
+   */
+  columns: WriteColumn[];
+
+  /**
+   * @generated from field: repeated skein.v1.WritePartitionColumn partition_by = 4;
+   */
+  partitionBy: WritePartitionColumn[];
+
+  /**
+   * An INTEGER column: its rows go to files of their own.
+   *
+   * @generated from field: optional uint32 shard_column = 5;
+   */
+  shardColumn?: number;
+
+  /**
+   * @generated from field: uint64 target_file_bytes = 6;
+   */
+  targetFileBytes: bigint;
+
+  /**
+   * Below the location, ending in a slash, or empty.
+   *
+   * @generated from field: string folder = 7;
+   */
+  folder: string;
+
+  /**
+   * zstd or snappy.
+   *
+   * @generated from field: string compression = 8;
+   */
+  compression: string;
+};
+
+/**
+ * Describes the message skein.v1.WriteTask.
+ * Use `create(WriteTaskSchema)` to create a new message.
+ */
+export const WriteTaskSchema: GenMessage<WriteTask> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 10);
+
+/**
+ * @generated from message skein.v1.WriteColumn
+ */
+export type WriteColumn = Message<"skein.v1.WriteColumn"> & {
+  /**
+   * @generated from field: uint32 position = 1;
+   */
+  position: number;
+
+  /**
+   * For messages.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool required = 3;
+   */
+  required: boolean;
+
+  /**
+   * @generated from field: skein.v1.StoredField stored = 4;
+   */
+  stored?: StoredField;
+};
+
+/**
+ * Describes the message skein.v1.WriteColumn.
+ * Use `create(WriteColumnSchema)` to create a new message.
+ */
+export const WriteColumnSchema: GenMessage<WriteColumn> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 11);
+
+/**
+ * @generated from message skein.v1.WritePartitionColumn
+ */
+export type WritePartitionColumn = Message<"skein.v1.WritePartitionColumn"> & {
+  /**
+   * @generated from field: uint32 position = 1;
+   */
+  position: number;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * @generated from field: bool required = 4;
+   */
+  required: boolean;
+};
+
+/**
+ * Describes the message skein.v1.WritePartitionColumn.
+ * Use `create(WritePartitionColumnSchema)` to create a new message.
+ */
+export const WritePartitionColumnSchema: GenMessage<WritePartitionColumn> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 12);
+
+/**
+ * A column or nested field as the data files have it.
+ *
+ * @generated from message skein.v1.StoredField
+ */
+export type StoredField = Message<"skein.v1.StoredField"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where files are to be read by ids.
+   *
+   * @generated from field: optional uint32 field_id = 2;
+   */
+  fieldId?: number;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * Fields of a struct, element of a list, key and value of a map; none where the names are those of `type`.
+   *
+   * @generated from field: repeated skein.v1.StoredField children = 4;
+   */
+  children: StoredField[];
+};
+
+/**
+ * Describes the message skein.v1.StoredField.
+ * Use `create(StoredFieldSchema)` to create a new message.
+ */
+export const StoredFieldSchema: GenMessage<StoredField> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 13);
 
 /**
  * @generated from message skein.v1.TaskOutput
@@ -445,7 +620,7 @@ export type TaskOutput = Message<"skein.v1.TaskOutput"> & {
  * Use `create(TaskOutputSchema)` to create a new message.
  */
 export const TaskOutputSchema: GenMessage<TaskOutput> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 10);
+  messageDesc(file_skein_v1_cluster, 14);
 
 /**
  * @generated from message skein.v1.RunTaskResponse
@@ -462,6 +637,13 @@ export type RunTaskResponse = Message<"skein.v1.RunTaskResponse"> & {
    * @generated from field: skein.v1.TaskStats stats = 2;
    */
   stats?: TaskStats;
+
+  /**
+   * Keys of the table files it wrote, in the store of `WriteTask.location`: to be deleted where nothing comes of them.
+   *
+   * @generated from field: repeated string written_keys = 20;
+   */
+  writtenKeys: string[];
 };
 
 /**
@@ -469,7 +651,7 @@ export type RunTaskResponse = Message<"skein.v1.RunTaskResponse"> & {
  * Use `create(RunTaskResponseSchema)` to create a new message.
  */
 export const RunTaskResponseSchema: GenMessage<RunTaskResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 11);
+  messageDesc(file_skein_v1_cluster, 15);
 
 /**
  * @generated from message skein.v1.TaskStats
@@ -513,6 +695,23 @@ export type TaskStats = Message<"skein.v1.TaskStats"> & {
    * @generated from field: map<string, uint64> rows_by_input = 7;
    */
   rowsByInput: { [key: string]: bigint };
+
+  /**
+   * Of the table files it wrote.
+   *
+   * @generated from field: uint64 written_rows = 20;
+   */
+  writtenRows: bigint;
+
+  /**
+   * @generated from field: uint64 written_bytes = 21;
+   */
+  writtenBytes: bigint;
+
+  /**
+   * @generated from field: uint64 written_files = 22;
+   */
+  writtenFiles: bigint;
 };
 
 /**
@@ -520,7 +719,7 @@ export type TaskStats = Message<"skein.v1.TaskStats"> & {
  * Use `create(TaskStatsSchema)` to create a new message.
  */
 export const TaskStatsSchema: GenMessage<TaskStats> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 12);
+  messageDesc(file_skein_v1_cluster, 16);
 
 /**
  * @generated from message skein.v1.DropQueryRequest
@@ -537,7 +736,7 @@ export type DropQueryRequest = Message<"skein.v1.DropQueryRequest"> & {
  * Use `create(DropQueryRequestSchema)` to create a new message.
  */
 export const DropQueryRequestSchema: GenMessage<DropQueryRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 13);
+  messageDesc(file_skein_v1_cluster, 17);
 
 /**
  * @generated from message skein.v1.DropQueryResponse
@@ -550,7 +749,7 @@ export type DropQueryResponse = Message<"skein.v1.DropQueryResponse"> & {
  * Use `create(DropQueryResponseSchema)` to create a new message.
  */
 export const DropQueryResponseSchema: GenMessage<DropQueryResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 14);
+  messageDesc(file_skein_v1_cluster, 18);
 
 /**
  * @generated from message skein.v1.GetStatusRequest
@@ -563,7 +762,7 @@ export type GetStatusRequest = Message<"skein.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 15);
+  messageDesc(file_skein_v1_cluster, 19);
 
 /**
  * @generated from message skein.v1.GetStatusResponse
@@ -580,7 +779,7 @@ export type GetStatusResponse = Message<"skein.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 16);
+  messageDesc(file_skein_v1_cluster, 20);
 
 /**
  * @generated from message skein.v1.WorkerStatus
@@ -666,7 +865,7 @@ export type WorkerStatus = Message<"skein.v1.WorkerStatus"> & {
  * Use `create(WorkerStatusSchema)` to create a new message.
  */
 export const WorkerStatusSchema: GenMessage<WorkerStatus> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 17);
+  messageDesc(file_skein_v1_cluster, 21);
 
 /**
  * @generated from message skein.v1.RegisterRequest
@@ -722,7 +921,7 @@ export type RegisterRequest = Message<"skein.v1.RegisterRequest"> & {
  * Use `create(RegisterRequestSchema)` to create a new message.
  */
 export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 18);
+  messageDesc(file_skein_v1_cluster, 22);
 
 /**
  * @generated from message skein.v1.RegisterResponse
@@ -746,7 +945,7 @@ export type RegisterResponse = Message<"skein.v1.RegisterResponse"> & {
  * Use `create(RegisterResponseSchema)` to create a new message.
  */
 export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 19);
+  messageDesc(file_skein_v1_cluster, 23);
 
 /**
  * @generated from message skein.v1.HeartbeatRequest
@@ -763,7 +962,7 @@ export type HeartbeatRequest = Message<"skein.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 20);
+  messageDesc(file_skein_v1_cluster, 24);
 
 /**
  * @generated from message skein.v1.HeartbeatResponse
@@ -782,7 +981,7 @@ export type HeartbeatResponse = Message<"skein.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 21);
+  messageDesc(file_skein_v1_cluster, 25);
 
 /**
  * @generated from message skein.v1.LeaveRequest
@@ -799,7 +998,7 @@ export type LeaveRequest = Message<"skein.v1.LeaveRequest"> & {
  * Use `create(LeaveRequestSchema)` to create a new message.
  */
 export const LeaveRequestSchema: GenMessage<LeaveRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 22);
+  messageDesc(file_skein_v1_cluster, 26);
 
 /**
  * @generated from message skein.v1.LeaveResponse
@@ -812,7 +1011,7 @@ export type LeaveResponse = Message<"skein.v1.LeaveResponse"> & {
  * Use `create(LeaveResponseSchema)` to create a new message.
  */
 export const LeaveResponseSchema: GenMessage<LeaveResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 23);
+  messageDesc(file_skein_v1_cluster, 27);
 
 /**
  * Travels as a Connect error detail: SkeinError field by field.
@@ -865,7 +1064,7 @@ export type ErrorDetail = Message<"skein.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 24);
+  messageDesc(file_skein_v1_cluster, 28);
 
 /**
  * @generated from service skein.v1.WorkerService
