@@ -43,3 +43,9 @@ export type {
 } from './table.ts';
 export type { PartitionColumn, TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
 export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';
+export { placeShards, type ShardKey, type WeightedWorker } from './sharding/place-shards.ts';
+export { rangeShardSql } from './sharding/range-shard.ts';
+export { keepsShard, type ShardClass, shardClass } from './sharding/shard-class.ts';
+export { shardHash, shardOf } from './sharding/shard-hash.ts';
+export { hashShardSql, shardHashSql } from './sharding/shard-hash-sql.ts';
+export type { FileFormat, HivePartitioning, Split, TableFile, TableSnapshot } from './table.ts';
