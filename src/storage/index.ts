@@ -1,26 +1,53 @@
-export type {
-  AddAction,
-  CommitInfo,
-  DeletionVectorDescriptor,
-  DeltaAction,
-  DomainMetadataAction,
-  MetadataAction,
-  ProtocolAction,
-  TransactionAction,
-} from './delta/actions.ts';
-export type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
-export { DeltaFileCache, deltaTableSnapshot } from './delta/delta-table-snapshot.ts';
-export {
-  crc32Tag,
-  formatSharding,
-  parseSharding,
-  shardingProperty,
-  shardTag,
-} from './delta/sharding-property.ts';
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
+export type { AddAction, DeltaAction, MetadataAction, ProtocolAction } from './delta/actions.ts';
+export {
+  append,
+  changeRows,
+  changeTable,
+  checkFilesExist,
+  createTable,
+  overwrite,
+  replaceTable,
+  restore,
+  shallowClone,
+} from './delta/build-actions.ts';
+export { numRecordsOf } from './delta/check-actions.ts';
+export {
+  addCheck,
+  type ColumnRules,
+  columnRules,
+  dropCheck,
+  nextIdentities,
+  withComment,
+  withDefault,
+  withGeneration,
+  withIdentity,
+} from './delta/column-rules.ts';
+export { type CommitRequest, type CommitResult, commitDelta } from './delta/commit-delta.ts';
+export { storeCommitLog } from './delta/commit-log.ts';
+export {
+  deletionVectorKey,
+  encodeDeletionVector,
+  encodeDeletionVectorName,
+  frameDeletionVectors,
+  readDeletionVector,
+} from './delta/deletion-vector.ts';
+export {
+  assignColumnMapping,
+  fieldsToSchema,
+  fieldsToSchemaString,
+  schemaToFields,
+} from './delta/delta-schema.ts';
+export type { DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
+export { DeltaFileCache, deltaTableSnapshot } from './delta/delta-table-snapshot.ts';
+export { type FileDeletion, toAddAction } from './delta/file-actions.ts';
+export type { ConflictReason, TransactionReads } from './delta/find-conflict.ts';
+export { randomUuid } from './delta/random-uuid.ts';
+export { type RowRuns, RowRunsBuilder, uniteRowRuns } from './delta/row-runs.ts';
+export { formatSharding, parseSharding, shardingProperty } from './delta/sharding-property.ts';
+export { lowestProtocol, neededFeatures, splitFeatureRequests } from './delta/table-features.ts';
+export { type DeltaProperties, deltaProperties, validateProperties } from './delta/table-properties.ts';
 export type {
-  ByteRange,
-  GetOptions,
   ListOptions,
   ObjectBody,
   ObjectInfo,
@@ -28,58 +55,10 @@ export type {
   PutBody,
 } from './object-store/object-store.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
-export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
-export type {
-  DeltaColumn,
-  DeltaFile,
-  DeltaFormat,
-  FileFormat,
-  HivePartitioning,
-  Sharding,
-  Split,
-  StoredField,
-  TableFile,
-  TableSnapshot,
-} from './table.ts';
-export type { PartitionColumn, TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
-export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';
-export { placeShards, type ShardKey, type WeightedWorker } from './sharding/place-shards.ts';
 export { rangeShardSql } from './sharding/range-shard.ts';
-export { keepsShard, type ShardClass, shardClass } from './sharding/shard-class.ts';
-export { shardHash, shardOf } from './sharding/shard-hash.ts';
-export { hashShardSql, shardHashSql } from './sharding/shard-hash-sql.ts';
-export {
-  type ByteRange,
-  changedObject,
-  checkKey,
-  compareKeys,
-  formatLocation,
-  type GetOptions,
-  isAbsoluteLocation,
-  joinLocation,
-  type ListOptions,
-  type Location,
-  missingObject,
-  type ObjectBody,
-  type ObjectInfo,
-  type ObjectStore,
-  ObjectStores,
-  type ObjectStoresOptions,
-  type PutBody,
-  parseLocation,
-  readAll,
-  relativeKey,
-  resolveLocation,
-  type S3Limits,
-  type S3Options,
-  splitLocation,
-} from './object-store/index.ts';
-export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
-export {
-  type CachedFile,
-  RangeCache,
-  type RangeCacheOptions,
-  type RangeCacheStats,
-  type WantedBytes,
-} from './range-cache/index.ts';
-export type { FileFormat, HivePartitioning, Split, TableFile, TableSnapshot } from './table.ts';
+export { shardClass } from './sharding/shard-class.ts';
+export { hashShardSql } from './sharding/shard-hash-sql.ts';
+export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
+export type { FileFormat, Sharding, Split, StoredField, TableFile, TableSnapshot } from './table.ts';
+export type { TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
+export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';
