@@ -1,4 +1,5 @@
 export { LostInputError } from '../rpc/index.ts';
+export { checksumFile } from './checksum.ts';
 export {
   type CacheStats,
   type ExchangeFaults,

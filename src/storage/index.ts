@@ -1,2 +1,13 @@
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
-export type { FileFormat, HivePartitioning, Split, TableFile, TableSnapshot } from './table.ts';
+export type {
+  DeltaColumn,
+  DeltaFile,
+  DeltaFormat,
+  FileFormat,
+  HivePartitioning,
+  Sharding,
+  Split,
+  StoredField,
+  TableFile,
+  TableSnapshot,
+} from './table.ts';
