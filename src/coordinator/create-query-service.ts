@@ -23,6 +23,7 @@ import type { Binder, FragmentRunner } from './ports.ts';
 import { type PrepareContext, type Prepared, prepareQuery } from './prepare-query.ts';
 import { QueryHistory } from './query-history.ts';
 import { defaultQueryLimits, type QueryLimits } from './query-limits.ts';
+import { queryOf } from './query-of.ts';
 import { QueryRecord } from './query-record.ts';
 import type {
   ClusterInfo,
@@ -220,8 +221,8 @@ class CoordinatorQueryService implements QueryService {
   ): Promise<Prepared> {
     const snapshot = await this.#options.catalog.snapshot(record.signal, { fresh: record.run !== undefined });
     const context = this.#context(record, request.schema ?? 'main', settings, snapshot);
-    const sql = statement.kind === 'explain' ? statement.query : statement.sql;
-    return await prepareQuery(sql, statement.offset, request.params, { ...context, wholeBecause });
+    const { sql, offset } = queryOf(statement);
+    return await prepareQuery(sql, offset, request.params, { ...context, wholeBecause });
   }
 
   #context(

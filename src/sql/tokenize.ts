@@ -25,6 +25,13 @@ export interface Token {
   readonly end: number;
 }
 
+/** True for the keyword without quotes, in any case. */
+export function isWord(token: Token, keyword: string): boolean {
+  return (
+    token.kind === 'word' && token.text.length === keyword.length && token.text.toUpperCase() === keyword
+  );
+}
+
 const spaces = /\s+/y;
 const word = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y;
 const number =
