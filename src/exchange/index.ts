@@ -16,4 +16,3 @@ export {
   type WrittenFile,
 } from './partition-files.ts';
 export { isSafeId, scratchError } from './scratch-file.ts';
-export { Semaphore } from './semaphore.ts';

@@ -1,4 +1,37 @@
+export {
+  type ByteRange,
+  changedObject,
+  checkKey,
+  compareKeys,
+  formatLocation,
+  type GetOptions,
+  isAbsoluteLocation,
+  joinLocation,
+  type ListOptions,
+  type Location,
+  missingObject,
+  type ObjectBody,
+  type ObjectInfo,
+  type ObjectStore,
+  ObjectStores,
+  type ObjectStoresOptions,
+  type PutBody,
+  parseLocation,
+  readAll,
+  relativeKey,
+  resolveLocation,
+  type S3Limits,
+  type S3Options,
+  splitLocation,
+} from './object-store/index.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export {
+  type CachedFile,
+  RangeCache,
+  type RangeCacheOptions,
+  type RangeCacheStats,
+  type WantedBytes,
+} from './range-cache/index.ts';
 export { placeShards, type ShardKey, type WeightedWorker } from './sharding/place-shards.ts';
 export { rangeShardSql } from './sharding/range-shard.ts';
 export { keepsShard, type ShardClass, shardClass } from './sharding/shard-class.ts';
