@@ -69,6 +69,8 @@ export const SqlState = {
   invalidRegularExpression: '2201B',
   cardinalityViolation: '21000',
   notNullViolation: '23502',
+  checkViolation: '23514',
+  generatedAlways: '428C9',
   featureNotSupported: '0A000',
   queryCanceled: '57014',
   adminShutdown: '57P01',

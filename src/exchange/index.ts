@@ -1,5 +1,6 @@
 export { LostInputError } from '../rpc/index.ts';
 export { type Checksum, checksumFile } from './checksum.ts';
+export { checksumFile } from './checksum.ts';
 export {
   type CacheStats,
   type ExchangeFaults,

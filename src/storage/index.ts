@@ -1,45 +1,14 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
 export type { AddAction, DeltaAction, MetadataAction, ProtocolAction } from './delta/actions.ts';
-export {
-  append,
-  changeRows,
-  changeTable,
-  checkFilesExist,
-  createTable,
-  overwrite,
-  replaceTable,
-  restore,
-  shallowClone,
-} from './delta/build-actions.ts';
+export { append, changeRows, changeTable, checkFilesExist, createTable, overwrite, replaceTable, restore, shallowClone } from './delta/build-actions.ts';
 export { numRecordsOf } from './delta/check-actions.ts';
-export {
-  addCheck,
-  type ColumnRules,
-  columnRules,
-  dropCheck,
-  nextIdentities,
-  withComment,
-  withDefault,
-  withGeneration,
-  withIdentity,
-} from './delta/column-rules.ts';
-export { type CommitRequest, type CommitResult, commitDelta } from './delta/commit-delta.ts';
+export { addCheck, type ColumnRules, columnRules, dropCheck, nextIdentities, withComment, withDefault, withGeneration, withIdentity } from './delta/column-rules.ts';
+export { commitDelta, type CommitRequest, type CommitResult } from './delta/commit-delta.ts';
 export { storeCommitLog } from './delta/commit-log.ts';
-export {
-  deletionVectorKey,
-  encodeDeletionVector,
-  encodeDeletionVectorName,
-  frameDeletionVectors,
-  readDeletionVector,
-} from './delta/deletion-vector.ts';
-export {
-  assignColumnMapping,
-  fieldsToSchema,
-  fieldsToSchemaString,
-  schemaToFields,
-} from './delta/delta-schema.ts';
+export { deletionVectorKey, encodeDeletionVector, encodeDeletionVectorName, frameDeletionVectors, readDeletionVector } from './delta/deletion-vector.ts';
+export { assignColumnMapping, fieldsToSchema, fieldsToSchemaString, schemaToFields } from './delta/delta-schema.ts';
 export type { DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
-export { DeltaFileCache, deltaTableSnapshot } from './delta/delta-table-snapshot.ts';
+export { DeltaFileCache, deltaTableSnapshot, storedField } from './delta/delta-table-snapshot.ts';
 export { type FileDeletion, toAddAction } from './delta/file-actions.ts';
 export type { ConflictReason, TransactionReads } from './delta/find-conflict.ts';
 export { randomUuid } from './delta/random-uuid.ts';
@@ -47,18 +16,12 @@ export { type RowRuns, RowRunsBuilder, uniteRowRuns } from './delta/row-runs.ts'
 export { formatSharding, parseSharding, shardingProperty } from './delta/sharding-property.ts';
 export { lowestProtocol, neededFeatures, splitFeatureRequests } from './delta/table-features.ts';
 export { type DeltaProperties, deltaProperties, validateProperties } from './delta/table-properties.ts';
-export type {
-  ListOptions,
-  ObjectBody,
-  ObjectInfo,
-  ObjectStore,
-  PutBody,
-} from './object-store/object-store.ts';
+export type { ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutBody } from './object-store/object-store.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
 export { rangeShardSql } from './sharding/range-shard.ts';
 export { shardClass } from './sharding/shard-class.ts';
 export { hashShardSql } from './sharding/shard-hash-sql.ts';
 export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
-export type { FileFormat, Sharding, Split, StoredField, TableFile, TableSnapshot } from './table.ts';
 export type { TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
+export type { DeltaColumn, DeltaFormat, FileFormat, Sharding, Split, StoredField, TableFile, TableSnapshot } from './table.ts';
 export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';

@@ -18,6 +18,7 @@ import {
   type WorkerStatus,
   WorkerStatusSchema,
 } from '../rpc/index.ts';
+import { DeltaFiles, type DeltaFilesOptions } from './delta/index.ts';
 import { FragmentRuntime } from './fragment-runtime.ts';
 import { GrowingDuckDb } from './growing-duckdb.ts';
 import { hostId } from './host-identity.node.ts';
@@ -45,6 +46,8 @@ export interface WorkerOptions {
   readonly token?: string | undefined;
   /** Stores of tables that tasks write. Undefined: tasks here write none. */
   readonly openStore?: OpenStore | undefined;
+  /** How it reads tables that are more than local files. */
+  readonly tableFiles?: DeltaFilesOptions;
   readonly clock: Clock;
   readonly random: Random;
   readonly faults?: WorkerFaults;
@@ -69,6 +72,7 @@ export class Worker implements WorkerClient {
   readonly #options: WorkerOptions;
   readonly #self: Holder;
   readonly #reader: ExchangeReader;
+  readonly #deltaFiles: DeltaFiles;
   readonly #duckdb: GrowingDuckDb;
   readonly #slots: Semaphore;
   readonly #load: ProcessLoad;
@@ -98,6 +102,7 @@ export class Worker implements WorkerClient {
       keepJoinOrder: true,
       clock,
     });
+    this.#deltaFiles = new DeltaFiles(options.tableFiles ?? {});
     this.#reader = new ExchangeReader({
       dir: spool.inputDir,
       ownRoot: spool.root,
@@ -221,6 +226,7 @@ export class Worker implements WorkerClient {
         clock,
         self: this.#self,
         openStore,
+        deltaFiles: this.#deltaFiles,
       });
     }
     return this.#runtime;

@@ -89,7 +89,7 @@ async function commitOnce(
     });
   } catch (error) {
     // Where nobody knows whether the commit is there, its files must stay.
-    const undecided = error instanceof SkeinError && error.sqlState === SqlState.statementCompletionUnknown;
+    const undecided = error instanceof SkeinError && error.sqlState === SqlState.completionUnknown;
     if (!undecided) await context.releaseWritten(table.location, written);
     throw error;
   }

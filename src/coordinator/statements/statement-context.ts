@@ -69,6 +69,8 @@ export interface StatementContext {
   readonly schema: string;
   readonly settings: SessionSettings;
   readonly params: QueryRequest['params'];
+  /** Workers that take tasks. */
+  readonly workers: number;
   /**
    * Tables as of the statement's start, the same at every call; with `fresh` as of now, and from then on these.
    */

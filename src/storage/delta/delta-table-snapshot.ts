@@ -172,7 +172,7 @@ function dataPath(location: string, path: string): string {
   return place.kind === 'relative' ? `${location}/${place.key}` : place.location;
 }
 
-function storedField(field: DeltaField, mode: ColumnMappingMode): StoredField {
+export function storedField(field: DeltaField, mode: ColumnMappingMode): StoredField {
   const type = storedType(field.type);
   assert(type !== undefined, 'a Delta field has a type that can be stored');
   return {
