@@ -76,6 +76,10 @@ export class FakeObjectStore implements ObjectStore {
     for (const key of keys) await rm(join(this.root, key), { force: true });
   }
 
+  async removeLeftovers(): Promise<number> {
+    return 0;
+  }
+
   async locations(): Promise<readonly string[]> {
     return [];
   }

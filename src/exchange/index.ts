@@ -1,6 +1,4 @@
 export { LostInputError } from '../rpc/index.ts';
-export { type Checksum, checksumFile } from './checksum.ts';
-export { checksumFile } from './checksum.ts';
 export {
   type CacheStats,
   type ExchangeFaults,

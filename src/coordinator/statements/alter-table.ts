@@ -19,8 +19,8 @@ import {
 import { quoteIdentifier } from '../../types/index.ts';
 import { changeTable, type TableChange } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
-import { reshard, rewriteColumn } from './rewrite-table.ts';
 import { noRows } from './results.ts';
+import { reshard, rewriteColumn } from './rewrite-table.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 import { bindInside, definedShape, emptyRow } from './table-definition.ts';
 import { targetRelation } from './target-relation.ts';
@@ -173,9 +173,13 @@ function requireUnused({ rules, table }: DeltaTarget, column: Name): void {
   ];
   const user = users.find(({ sql }) => tableNames(sql).has(wanted));
   if (user === undefined) return;
-  throw new SkeinError(SqlState.dependentObjects, `the ${user.what} of ${table.key} needs the column ${column.name}`, {
-    position: column.offset,
-  });
+  throw new SkeinError(
+    SqlState.dependentObjects,
+    `the ${user.what} of ${table.key} needs the column ${column.name}`,
+    {
+      position: column.offset,
+    },
+  );
 }
 
 function renameColumn(target: DeltaTarget, column: Name, to: Name): TableChange {
@@ -284,7 +288,13 @@ async function setNotNull(
   const { snapshot, table } = target;
   const position = columnPosition(snapshot.schema, column, table.key);
   const name = quoteIdentifier(snapshot.schema[position]?.name ?? column.name);
-  await requireRows(target, `${name} IS NOT NULL`, SqlState.notNullViolation, `NULLs in ${column.name}`, context);
+  await requireRows(
+    target,
+    `${name} IS NOT NULL`,
+    SqlState.notNullViolation,
+    `NULLs in ${column.name}`,
+    context,
+  );
   const change = changeField(target, column, (field) => ({ ...field, nullable: false }), 'CHANGE COLUMN');
   // Rows that come in meanwhile may be NULL: then it is looked at again.
   return { ...change, reads: { kind: 'wholeTable' } };

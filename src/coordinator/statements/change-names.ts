@@ -7,8 +7,8 @@ import type {
   RenameStatement,
 } from '../../sql/index.ts';
 import { deleteTableFiles } from './delete-table-files.ts';
-import { noRows } from './results.ts';
 import { atName, qualifyName } from './qualify-name.ts';
+import { noRows } from './results.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 
 export async function createSchema(
@@ -34,9 +34,13 @@ export async function createView(
   const bound = await context.bindColumns(query);
   const [surplus] = columns.slice(bound.length);
   if (surplus !== undefined) {
-    throw new SkeinError(SqlState.syntaxError, `the query has ${bound.length} columns, fewer than are named`, {
-      position: surplus.offset,
-    });
+    throw new SkeinError(
+      SqlState.syntaxError,
+      `the query has ${bound.length} columns, fewer than are named`,
+      {
+        position: surplus.offset,
+      },
+    );
   }
   const names = bound.map((column, index) => columns[index]?.name ?? column.name);
   requireDistinct(names, view.offset);
@@ -125,9 +129,13 @@ export async function comment(
   const target = qualifyName(name, schema);
   const found = await catalog.names.find(target, signal);
   if (found === undefined || (on === 'view' && found.kind !== 'view')) {
-    throw new SkeinError(SqlState.undefinedTable, `there is no ${on === 'view' ? 'view' : 'table'} ${name.name}`, {
-      position: name.offset,
-    });
+    throw new SkeinError(
+      SqlState.undefinedTable,
+      `there is no ${on === 'view' ? 'view' : 'table'} ${name.name}`,
+      {
+        position: name.offset,
+      },
+    );
   }
   let columnName: string | undefined;
   if (column !== undefined) {

@@ -23,7 +23,12 @@ export async function cloneTable(
       ? catalog.names.newTableLocation(name)
       : await catalog.names.checkLocation(location.text);
   const store = context.store(place);
-  const metadata = { ...snapshot.metadata, id: randomUuid(random), name: name.name, createdTime: clock.now() };
+  const metadata = {
+    ...snapshot.metadata,
+    id: randomUuid(random),
+    name: name.name,
+    createdTime: clock.now(),
+  };
   const result = await commitDelta({
     store,
     log: storeCommitLog(store),
@@ -46,7 +51,13 @@ export async function cloneTable(
   }
   const kind = location === undefined ? 'managed' : 'external';
   await catalog.names.createTable(
-    { ...name, location: place, kind, format: 'delta', ...(comment === undefined ? {} : { comment: comment.text }) },
+    {
+      ...name,
+      location: place,
+      kind,
+      format: 'delta',
+      ...(comment === undefined ? {} : { comment: comment.text }),
+    },
     ifExists === 'replace',
     signal,
   );

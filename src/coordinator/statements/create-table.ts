@@ -13,6 +13,7 @@ import {
   type WrittenFile,
 } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
+import { cloneTable } from './clone-table.ts';
 import { engineInfo } from './commit-change.ts';
 import { deleteTableFiles } from './delete-table-files.ts';
 import { openTarget } from './delta-target.ts';
@@ -22,8 +23,13 @@ import { registerExternal } from './register-external.ts';
 import { resolveSharding } from './resolve-sharding.ts';
 import { countResult, noRows } from './results.ts';
 import type { StatementContext, StatementQuery, StatementResult } from './statement-context.ts';
-import { cloneTable } from './clone-table.ts';
-import { definedShape, defineTable, queriedShape, type TableDefinition, type TableShape } from './table-definition.ts';
+import {
+  definedShape,
+  defineTable,
+  queriedShape,
+  type TableDefinition,
+  type TableShape,
+} from './table-definition.ts';
 import { tableRows } from './table-rows.ts';
 
 /** CREATE TABLE in all of its forms. */
@@ -122,7 +128,13 @@ async function makeTable(
   const written = withData ? await writeRows(definition, query, context) : { files: [], rows: 0 };
   try {
     if (replaced === undefined) await commitNew(definition, written.files, query !== undefined, context);
-    else await commitReplaced(definition, await replaced.log.snapshot(undefined, signal), written.files, context);
+    else
+      await commitReplaced(
+        definition,
+        await replaced.log.snapshot(undefined, signal),
+        written.files,
+        context,
+      );
   } catch (error) {
     await context.releaseWritten(location, written.files);
     throw error;

@@ -77,14 +77,19 @@ async function deleteWhere(
   const { snapshot, properties } = target;
   const prefix = ctes === undefined ? '' : `${ctes.sql} `;
   const all = targetRelation(target, alias?.name);
-  const found = await context.runRows({
-    sql: `${prefix}SELECT ${fileColumn}, count(*) FROM ${all.from} WHERE (${where}) GROUP BY 1`,
-    offset: undefined,
-    tables: all.tables,
-  }, snapshot.files.length);
+  const found = await context.runRows(
+    {
+      sql: `${prefix}SELECT ${fileColumn}, count(*) FROM ${all.from} WHERE (${where}) GROUP BY 1`,
+      offset: undefined,
+      tables: all.tables,
+    },
+    snapshot.files.length,
+  );
   const touched = touchedFiles(snapshot.files, found);
   if (touched.rows === 0) return undefined;
-  const partly = [...touched.counts].filter(([file, count]) => liveRowsOf(file) !== count).map(([file]) => file);
+  const partly = [...touched.counts]
+    .filter(([file, count]) => liveRowsOf(file) !== count)
+    .map(([file]) => file);
   const common = {
     reads: { kind: 'wholeTable' } as const,
     operation: 'DELETE',
@@ -102,11 +107,15 @@ async function deleteWhere(
       written: [],
     };
   }
-  const written = partly.length === 0 ? [] : await keepRest(target, context, alias?.name, prefix, where, partly);
+  const written =
+    partly.length === 0 ? [] : await keepRest(target, context, alias?.name, prefix, where, partly);
   const adds = written.map((file) => toAddAction(file, { nowMs, dataChange: true }));
   return {
     ...common,
-    actions: changeRows({ rewritten: [...touched.counts.keys()], deletions: [], written: adds, changes: [] }, nowMs),
+    actions: changeRows(
+      { rewritten: [...touched.counts.keys()], deletions: [], written: adds, changes: [] },
+      nowMs,
+    ),
     metrics: {
       numRemovedFiles: String(touched.counts.size),
       numAddedFiles: String(written.length),

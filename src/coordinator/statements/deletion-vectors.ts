@@ -1,14 +1,14 @@
 import { assert } from '../../common/index.ts';
 import {
-  type FileDeletion,
   deletionVectorKey,
   encodeDeletionVector,
   encodeDeletionVectorName,
+  type FileDeletion,
   frameDeletionVectors,
-  randomUuid,
-  readDeletionVector,
   type RowRuns,
   RowRunsBuilder,
+  randomUuid,
+  readDeletionVector,
   uniteRowRuns,
 } from '../../storage/index.ts';
 import type { DeltaTarget } from './delta-target.ts';

@@ -25,7 +25,10 @@ export interface DeltaTarget {
 /** @throws SkeinError 42P01, 42809 where it is no Delta table; 42501 for what the system keeps */
 export async function openTarget(name: ObjectName, context: StatementContext): Promise<DeltaTarget> {
   const { catalog, signal, schema } = context;
-  return await readTarget(await atName(name, catalog.names.openTable(qualifyName(name, schema), signal)), context);
+  return await readTarget(
+    await atName(name, catalog.names.openTable(qualifyName(name, schema), signal)),
+    context,
+  );
 }
 
 /** The table as it is now. */

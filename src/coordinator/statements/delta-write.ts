@@ -33,7 +33,9 @@ export function shardingOfTable({ metadata, fields, location }: WrittenTable): S
 export function shardSql(table: WrittenTable): string | undefined {
   const sharding = shardingOfTable(table);
   if (sharding === undefined) return undefined;
-  const columnOf = (index: number): { readonly sql: string; readonly type: WrittenTable['schema'][number]['type'] } => {
+  const columnOf = (
+    index: number,
+  ): { readonly sql: string; readonly type: WrittenTable['schema'][number]['type'] } => {
     const column = table.schema[index];
     assert(column !== undefined, 'a shard column is one of the table');
     return { sql: quoteIdentifier(column.name), type: column.type };

@@ -112,7 +112,9 @@ function identityActions(
 function insertSource({ source, with: ctes }: InsertStatement): StatementQuery {
   switch (source.kind) {
     case 'query':
-      return ctes === undefined ? source.query : { sql: `${ctes.sql} ${source.query.sql}`, offset: undefined };
+      return ctes === undefined
+        ? source.query
+        : { sql: `${ctes.sql} ${source.query.sql}`, offset: undefined };
     case 'values': {
       const hasDefault = source.rows.some((row) => row.some(({ kind }) => kind === 'default'));
       if (!hasDefault && ctes === undefined) return source.query;
@@ -128,7 +130,9 @@ function insertSource({ source, with: ctes }: InsertStatement): StatementQuery {
 }
 
 /** @throws SkeinError 0A000 where DEFAULT stands beside values in one column */
-function defaultCells(rows: readonly (readonly { readonly kind: string; readonly offset?: number }[])[]): ReadonlySet<number> {
+function defaultCells(
+  rows: readonly (readonly { readonly kind: string; readonly offset?: number }[])[],
+): ReadonlySet<number> {
   const defaults = new Set<number>();
   const [first = []] = rows;
   first.forEach((_, position) => {
@@ -176,9 +180,13 @@ function columnSources(
     if (position < 0 || defaults.has(position)) return { kind: 'default' };
     const identity = rules.identities.find((rule) => rule.column === name);
     if (identity !== undefined && !identity.allowExplicitInsert) {
-      throw new SkeinError(SqlState.generatedAlways, `the column ${name} takes no values: it is an identity`, {
-        hint: 'Name the other columns: INSERT INTO t (a, b) ...',
-      });
+      throw new SkeinError(
+        SqlState.generatedAlways,
+        `the column ${name} takes no values: it is an identity`,
+        {
+          hint: 'Name the other columns: INSERT INTO t (a, b) ...',
+        },
+      );
     }
     return { kind: 'given', position };
   });

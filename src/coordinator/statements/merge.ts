@@ -5,28 +5,20 @@ import { quoteIdentifier, type Schema } from '../../types/index.ts';
 import { changeTable, type TableChange } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
-import {
-  type MergeSql,
-  type NewValues,
-  type RowClause,
-  touchedSql,
-  writtenSql,
-} from './merge-rows-sql.ts';
+import { type MergeSql, type NewValues, type RowClause, touchedSql, writtenSql } from './merge-rows-sql.ts';
 import { countResult } from './results.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
-import { targetRelation } from './target-relation.ts';
 import { tableRows } from './table-rows.ts';
+import { targetRelation } from './target-relation.ts';
 import { liveRowsOf, touchedFiles } from './touched-files.ts';
 
 /** MERGE INTO. */
-export async function merge(
-  statement: MergeStatement,
-  context: StatementContext,
-): Promise<StatementResult> {
+export async function merge(statement: MergeStatement, context: StatementContext): Promise<StatementResult> {
   const target = await openTarget(statement.table, context);
   const { relation, alias, columns } = statement.source;
   const sourceAlias = quoteIdentifier(alias?.name ?? lastName(relation.sql));
-  const names = columns.length === 0 ? '' : `(${columns.map(({ name }) => quoteIdentifier(name)).join(', ')})`;
+  const names =
+    columns.length === 0 ? '' : `(${columns.map(({ name }) => quoteIdentifier(name)).join(', ')})`;
   const source = `${relation.sql} AS ${sourceAlias}${names}`;
   const rows = await changeTable(target, context, async (current) => {
     const targetAlias = quoteIdentifier(statement.alias?.name ?? current.table.name);
@@ -40,7 +32,10 @@ export async function merge(
       on.kind === 'on'
         ? on.condition.sql
         : on.columns
-            .map(({ name }) => `${targetAlias}.${quoteIdentifier(name)} = ${sourceAlias}.${quoteIdentifier(name)}`)
+            .map(
+              ({ name }) =>
+                `${targetAlias}.${quoteIdentifier(name)} = ${sourceAlias}.${quoteIdentifier(name)}`,
+            )
             .join(' AND ');
     return mergeRows(current, context, {
       alias: statement.alias?.name,
@@ -178,25 +173,29 @@ export function assignedValues(
     const position = columnPosition(snapshot.schema, column, table.key);
     const name = snapshot.schema[position]?.name;
     if (rules.generated.some((rule) => rule.column === name)) {
-      throw new SkeinError(SqlState.generatedAlways, `the column ${column.name} is generated: it cannot be set`, {
-        position: column.offset,
-      });
+      throw new SkeinError(
+        SqlState.generatedAlways,
+        `the column ${column.name} is generated: it cannot be set`,
+        {
+          position: column.offset,
+        },
+      );
     }
     if (rules.identities.some((rule) => rule.column === name)) {
-      throw new SkeinError(SqlState.generatedAlways, `the column ${column.name} is an identity: it cannot be set`, {
-        position: column.offset,
-      });
+      throw new SkeinError(
+        SqlState.generatedAlways,
+        `the column ${column.name} is an identity: it cannot be set`,
+        {
+          position: column.offset,
+        },
+      );
     }
     values[position] = cellSql(value, name, rules.defaults);
   }
   return values;
 }
 
-function cellSql(
-  cell: Cell,
-  column: string | undefined,
-  defaults: DeltaTarget['rules']['defaults'],
-): string {
+function cellSql(cell: Cell, column: string | undefined, defaults: DeltaTarget['rules']['defaults']): string {
   if (cell.kind === 'expression') return `(${cell.expression.sql})`;
   return `(${defaults.find((rule) => rule.column === column)?.sql ?? 'NULL'})`;
 }
@@ -231,7 +230,10 @@ function sameNames({ snapshot, rules, table }: DeltaTarget, source: Schema, sour
     if (rules.generated.some(({ column }) => column === name)) return undefined;
     const found = source.find((column) => column.name.toLowerCase() === name.toLowerCase());
     if (found !== undefined) return `${sourceAlias}.${quoteIdentifier(found.name)}`;
-    throw new SkeinError(SqlState.undefinedColumn, `the source has no column ${name}, which ${table.key} has`);
+    throw new SkeinError(
+      SqlState.undefinedColumn,
+      `the source has no column ${name}, which ${table.key} has`,
+    );
   });
 }
 

@@ -28,7 +28,8 @@ export async function atName<T>(name: { readonly offset: number }, work: Promise
   try {
     return await work;
   } catch (error) {
-    if (!(error instanceof SkeinError) || error.position !== undefined || error.sqlState.startsWith('5')) throw error;
+    if (!(error instanceof SkeinError) || error.position !== undefined || error.sqlState.startsWith('5'))
+      throw error;
     const { sqlState, message, retry, hint, details } = error;
     throw new SkeinError(sqlState, message, {
       retry,

@@ -14,9 +14,13 @@ export async function registerExternal(
 ): Promise<StatementResult> {
   const { catalog, signal } = context;
   if (location === undefined) {
-    throw new SkeinError(SqlState.syntaxError, `the table ${table.name} needs columns, AS query or LOCATION`, {
-      position: table.offset,
-    });
+    throw new SkeinError(
+      SqlState.syntaxError,
+      `the table ${table.name} needs columns, AS query or LOCATION`,
+      {
+        position: table.offset,
+      },
+    );
   }
   if (partitionedBy.length > 0 || sharding !== undefined) {
     throw new SkeinError(SqlState.syntaxError, 'files that are there say themselves how they are divided', {
@@ -25,7 +29,9 @@ export async function registerExternal(
   }
   const place = await atName(location, catalog.names.checkLocation(location.text));
   const kind = format?.format ?? formatOf(place);
-  const options = Object.fromEntries(properties.map(({ name: key, value }) => [key, quoteLiteral(value.text)]));
+  const options = Object.fromEntries(
+    properties.map(({ name: key, value }) => [key, quoteLiteral(value.text)]),
+  );
   await atName(
     table,
     catalog.names.createTable(

@@ -28,9 +28,13 @@ export async function resolveSharding(
         const position = columnPosition(schema, column, name);
         const type = schema[position]?.type;
         if (type !== undefined && shardClass(type) !== undefined) return position;
-        throw new SkeinError(SqlState.datatypeMismatch, `rows cannot be placed by ${column.name}: it has no hash`, {
-          position: column.offset,
-        });
+        throw new SkeinError(
+          SqlState.datatypeMismatch,
+          `rows cannot be placed by ${column.name}: it has no hash`,
+          {
+            position: column.offset,
+          },
+        );
       });
       return { kind: 'hash', columns, shards: clause.shards };
     }

@@ -22,7 +22,10 @@ export async function restore(
       actions,
       reads: { kind: 'wholeTable' },
       operation: 'RESTORE',
-      parameters: 'version' in at ? { version: String(at.version) } : { timestamp: new Date(at.timestampMs).toISOString() },
+      parameters:
+        'version' in at
+          ? { version: String(at.version) }
+          : { timestamp: new Date(at.timestampMs).toISOString() },
       written: [],
       rows: 0,
     };

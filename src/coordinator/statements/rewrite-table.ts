@@ -36,10 +36,14 @@ export async function rewriteColumn(
   if (bound === undefined || old === undefined) throw new Error('a type is bound to one column');
   if (formatType(bound.type) === formatType(old.type)) return undefined;
   if (old.children.length > 0 || bound.type.kind === 'struct') {
-    throw new SkeinError(SqlState.featureNotSupported, `the type of ${old.name} is nested: it cannot be changed`, {
-      position: column.offset,
-      hint: 'CREATE OR REPLACE TABLE ... AS SELECT writes the table with other columns.',
-    });
+    throw new SkeinError(
+      SqlState.featureNotSupported,
+      `the type of ${old.name} is nested: it cannot be changed`,
+      {
+        position: column.offset,
+        hint: 'CREATE OR REPLACE TABLE ... AS SELECT writes the table with other columns.',
+      },
+    );
   }
   const name = quoteIdentifier(old.name);
   if (using !== undefined) {

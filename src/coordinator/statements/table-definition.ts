@@ -89,10 +89,7 @@ function withRules(field: DeltaField, column: ColumnDefinition): DeltaField {
 }
 
 /** Types as DuckDB understands them; of a generated column without a type, that of its expression. */
-async function columnTypes(
-  columns: readonly ColumnDefinition[],
-  context: StatementContext,
-): Promise<Schema> {
+async function columnTypes(columns: readonly ColumnDefinition[], context: StatementContext): Promise<Schema> {
   const types = new Map<string, Column>();
   for (const column of columns) {
     if (column.type === undefined) continue;
@@ -126,7 +123,9 @@ export function bindInside(
 
 /** A relation of these columns, for expressions over a table's row. */
 export function emptyRow(schema: Schema): string {
-  const items = schema.map(({ name, type }) => `CAST(NULL AS ${formatType(type)}) AS ${quoteIdentifier(name)}`);
+  const items = schema.map(
+    ({ name, type }) => `CAST(NULL AS ${formatType(type)}) AS ${quoteIdentifier(name)}`,
+  );
   return items.length === 0 ? 'SELECT 1' : `SELECT ${items.join(', ')}`;
 }
 

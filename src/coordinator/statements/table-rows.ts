@@ -51,9 +51,13 @@ export function tableRows(request: TableRowsRequest): string {
     // The write sees NULLs of the columns in the files; those of folders are seen here.
     ...rules.notNull
       .filter(([column]) => column !== undefined && target.metadata.partitionColumns.includes(column))
-      .map(([column = '']) => guard(`${quoteIdentifier(column)} IS NOT NULL`, `NOT NULL of column ${column}`)),
+      .map(([column = '']) =>
+        guard(`${quoteIdentifier(column)} IS NOT NULL`, `NOT NULL of column ${column}`),
+      ),
     ...rules.checks.map(({ name, sql: check }) => guard(check, `CHECK constraint ${name} (${check})`)),
-    ...rules.invariants.map((rule) => guard(rule.sql, `the invariant of column ${rule.column} (${rule.sql})`)),
+    ...rules.invariants.map((rule) =>
+      guard(rule.sql, `the invariant of column ${rule.column} (${rule.sql})`),
+    ),
   ];
   if (conditions.length === 0 && shard === undefined) return sql;
   const items = [

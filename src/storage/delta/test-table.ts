@@ -71,6 +71,10 @@ export class WritableStore implements ObjectStore {
     return this.#objects.delete(keys);
   }
 
+  async removeLeftovers(): Promise<number> {
+    return 0;
+  }
+
   locations(): Promise<readonly string[]> {
     return this.#objects.locations();
   }

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
+import { checksumFile, mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
 import type { DuckDbConnection } from '../../duckdb/index.ts';
-import { checksumFile, parquetRowCount } from '../../exchange/index.ts';
+import { parquetRowCount } from '../../exchange/index.ts';
 import { abortReason, malformed, type RunTaskRequest } from '../../rpc/index.ts';
 import {
   dataFileKey,
