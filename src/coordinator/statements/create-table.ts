@@ -131,7 +131,7 @@ async function makeTable(
     else
       await commitReplaced(
         definition,
-        await replaced.log.snapshot(undefined, signal),
+        await replaced.log.snapshot({ signal }),
         written.files,
         context,
       );

@@ -37,7 +37,7 @@ export async function readTarget(
   { clock, signal }: Pick<StatementContext, 'clock' | 'signal'>,
 ): Promise<DeltaTarget> {
   const readAtMs = clock.now();
-  const snapshot = await table.log.snapshot(undefined, signal);
+  const snapshot = await table.log.snapshot({ signal });
   return {
     table,
     snapshot,

@@ -13,7 +13,7 @@ import {
 import { quoteIdentifier } from '../../types/index.ts';
 
 /** Bytes of a data file where the table's properties say nothing. */
-const defaultFileBytes = 128 * 1024 * 1024;
+export const defaultFileBytes = 128 * 1024 * 1024;
 
 /** What a snapshot says of how files are written; also of a table that is about to be made. */
 export type WrittenTable = Pick<

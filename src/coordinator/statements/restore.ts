@@ -14,7 +14,7 @@ export async function restore(
   const target = await openTarget(table, context);
   const at = await versionOf(to, context);
   await changeTable(target, context, async (current) => {
-    const old = await current.table.log.snapshot(at, context.signal);
+    const old = await current.table.log.snapshot({ ...at, signal: context.signal });
     const actions = restoreActions(current.snapshot, old, context.clock.now());
     if (actions.length === 0) return undefined;
     await checkFilesExist(current.table.store, actions, context.signal);
