@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FakeS3 } from '../../../test/support/fake-s3.ts';
-import { systemClock, systemRandom } from '../../common/index.ts';
-import { ObjectStores } from '../object-store/index.ts';
-import { RangeCache, type WantedBytes } from './range-cache.ts';
+import { systemClock, systemRandom } from '../../src/common/index.ts';
+import { ObjectStores, RangeCache, type WantedBytes } from '../../src/storage/index.ts';
+import { FakeS3 } from '../support/fake-s3.ts';
 
 process.env.AWS_ACCESS_KEY_ID = 'AKIAOFTHETEST';
 process.env.AWS_SECRET_ACCESS_KEY = 'secret-of-the-test';
