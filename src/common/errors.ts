@@ -38,6 +38,7 @@ export class SkeinError extends Error {
 
 /** SQLSTATEs that Skein raises; docs/errors.md explains each one. */
 export const SqlState = {
+  completionUnknown: '40003',
   syntaxError: '42601',
   undefinedTable: '42P01',
   undefinedColumn: '42703',

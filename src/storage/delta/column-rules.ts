@@ -1,4 +1,5 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
+import { formatExactJson, parseExactJson } from '../../types/index.ts';
 import type { DeltaField } from './delta-snapshot.ts';
 
 /** What every row of a table must satisfy, and what fills the columns that a statement does not name. */
@@ -216,11 +217,15 @@ export function farthestIdentity(identity: Identity, value: bigint): bigint {
  * need not care which of the two it wrote for.
  */
 export function differInIdentityOnly(a: string, b: string): boolean {
-  const strip = (text: string): string =>
-    JSON.stringify(JSON.parse(text), (key, value: unknown) =>
-      key === identityKeys.highWaterMark ? undefined : value,
-    );
+  const strip = (text: string): string => formatExactJson(withoutHighWaterMarks(parseExactJson(text)));
   return strip(a) === strip(b);
+}
+
+function withoutHighWaterMarks(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(withoutHighWaterMarks);
+  if (typeof json !== 'object' || json === null) return json;
+  const entries = Object.entries(json).filter(([key]) => key !== identityKeys.highWaterMark);
+  return Object.fromEntries(entries.map(([key, value]) => [key, withoutHighWaterMarks(value)]));
 }
 
 function withMetadata(field: DeltaField, changes: Readonly<Record<string, unknown>>): DeltaField {
@@ -260,14 +265,9 @@ function longOf(field: DeltaField, key: string): bigint | undefined {
   throw corrupt(field, key);
 }
 
-/** JSON numbers lose digits beyond 2^53 in most readers. */
-function toJsonLong(value: bigint): number {
+function toJsonLong(value: bigint): number | bigint {
   const number = Number(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw new SkeinError(
-    SqlState.numericOutOfRange,
-    `identity value ${value} is beyond what a Delta log keeps exactly`,
-  );
+  return Number.isSafeInteger(number) ? number : value;
 }
 
 function corrupt(field: DeltaField, key: string): SkeinError {

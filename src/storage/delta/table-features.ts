@@ -3,6 +3,7 @@ import type { SqlType } from '../../types/index.ts';
 import type { MetadataAction, ProtocolAction } from './actions.ts';
 import { checkConstraints, columnRules } from './column-rules.ts';
 import type { DeltaField } from './delta-snapshot.ts';
+import { storedType } from './stored-type.ts';
 import { deltaProperties } from './table-properties.ts';
 
 /** What a table is made of, as far as it decides which features it needs. */
@@ -117,7 +118,7 @@ const features: ReadonlyMap<string, Feature> = new Map<string, Feature>([
     'timestampNtz',
     {
       readers: true,
-      needed: ({ fields }) => fields.some(({ type }) => holds(type, 'TIMESTAMP')),
+      needed: ({ fields }) => fields.some(({ type }) => holds(storedType(type) ?? type, 'TIMESTAMP')),
       written: 'always',
     },
   ],
