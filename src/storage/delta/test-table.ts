@@ -1,5 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import type { Clock, Random } from '../../common/index.ts';
-import type { ObjectInfo, ObjectStore, PutBody } from '../object-store/object-store.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  PutBody,
+} from '../object-store/object-store.ts';
 import type { AddAction, DeltaAction, MetadataAction, ProtocolAction, TransactionAction } from './actions.ts';
 import { storeCommitLog } from './commit-log.ts';
 import { canonicalPath } from './data-path.ts';
@@ -12,26 +20,69 @@ import { deltaProperties } from './table-properties.ts';
 export type PutFault = 'none' | 'appliedButFails' | 'notAppliedButFails' | 'appliedButExists' | 'refused';
 
 /** A store that writes, for tests of the write side: answers come late, in an order that the seed decides. */
-export class WritableStore extends FakeStore {
+export class WritableStore implements ObjectStore {
   /** Asked before each `putIfAbsent`. */
   fault: (key: string) => PutFault = () => 'none';
   failure: () => Error = () => new Error('connection lost');
   now = 1_700_000_000_000;
+  readonly root: string;
+  readonly #objects: FakeStore;
   readonly #random: Random | undefined;
 
   constructor(root = 'memory://table', random?: Random) {
-    super(root);
+    this.root = root;
+    this.#objects = new FakeStore(root);
     this.#random = random;
   }
 
-  override async put(key: string, body: PutBody): Promise<ObjectInfo> {
-    if (!(body instanceof Uint8Array)) throw new Error('bytes only');
-    await this.#delay();
-    this.set(key, body, this.now);
-    return { key, bytes: body.length, modifiedMs: this.now, etag: '' };
+  set(key: string, bytes: Uint8Array | string, modifiedMs = 0): void {
+    this.#objects.set(key, bytes, modifiedMs);
   }
 
-  override async putIfAbsent(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
+  remove(key: string): void {
+    this.#objects.remove(key);
+  }
+
+  keys(): readonly string[] {
+    return this.#objects.keys();
+  }
+
+  bytesOf(key: string): Uint8Array {
+    return this.#objects.bytesOf(key);
+  }
+
+  get(key: string, options?: GetOptions): Promise<ObjectBody> {
+    return this.#objects.get(key, options);
+  }
+
+  stat(key: string): Promise<ObjectInfo | undefined> {
+    return this.#objects.stat(key);
+  }
+
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo> {
+    return this.#objects.list(prefix, options);
+  }
+
+  listFolders(): Promise<readonly string[]> {
+    return this.#objects.listFolders();
+  }
+
+  delete(keys: readonly string[]): Promise<void> {
+    return this.#objects.delete(keys);
+  }
+
+  locations(): Promise<readonly string[]> {
+    return this.#objects.locations();
+  }
+
+  async put(key: string, body: PutBody): Promise<ObjectInfo> {
+    await this.#delay();
+    const bytes = body instanceof Uint8Array ? body : await readFile(body.file);
+    this.set(key, bytes, this.now);
+    return { key, bytes: bytes.length, modifiedMs: this.now, etag: '' };
+  }
+
+  async putIfAbsent(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
     await this.#delay();
     const fault = this.fault(key);
     if (fault === 'refused' || fault === 'notAppliedButFails') throw this.failure();
