@@ -1,10 +1,11 @@
 import { mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
 import type { ObjectStore } from '../object-store/object-store.ts';
 import type { AddAction, CdcAction, DeltaAction, MetadataAction, ProtocolAction } from './actions.ts';
-import { canonicalPath, encodeDataPath, resolveDataPath } from './data-path.ts';
-import { deletionVectorId, deletionVectorPath } from './deletion-vector.ts';
+import { encodeDataPath, resolveDataPath } from './data-path.ts';
+import { deletionVectorPath } from './deletion-vector.ts';
 import type { DeltaSnapshot } from './delta-snapshot.ts';
 import { type FileDeletion, replaceDeletionVectors, toRemoveAction } from './file-actions.ts';
+import { fileKey } from './replay.ts';
 import { neededFeatures, upgradeProtocol } from './table-features.ts';
 
 /** The first commit of a table, with its first rows if it has any. */
@@ -96,25 +97,19 @@ export function rearrange(
  * protocol stays, or grows by what the old metadata needs.
  */
 export function restore(current: DeltaSnapshot, target: DeltaSnapshot, nowMs: number): DeltaAction[] {
-  const live = new Set(current.files.map(fileId));
-  const wanted = new Set(target.files.map(fileId));
+  const live = new Set(current.files.map(fileKey));
+  const wanted = new Set(target.files.map(fileKey));
   const needed = neededFeatures({ fields: target.fields, configuration: target.metadata.configuration });
   const sameTable = JSON.stringify(target.metadata) === JSON.stringify(current.metadata);
   return [
     ...(sameTable ? [] : changeTable(current, target.metadata, needed)),
     ...removeAll(
-      current.files.filter((file) => !wanted.has(fileId(file))),
+      current.files.filter((file) => !wanted.has(fileKey(file))),
       nowMs,
       true,
     ),
-    ...addAll(target.files.filter((file) => !live.has(fileId(file)))),
+    ...addAll(target.files.filter((file) => !live.has(fileKey(file)))),
   ];
-}
-
-/** Path and deletion vector: what the protocol knows a file by. */
-export function fileId({ path, deletionVector }: Pick<AddAction, 'path' | 'deletionVector'>): string {
-  const vector = deletionVector === undefined ? '' : deletionVectorId(deletionVector);
-  return `${canonicalPath(path)}\0${vector}`;
 }
 
 /**

@@ -1,12 +1,12 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
 import type { ObjectInfo, ObjectStore } from '../object-store/object-store.ts';
 import type { DeltaSnapshot } from './delta-snapshot.ts';
-import { commitKey, logFolder, parseLogKey } from './log-keys.ts';
+import { eachLine } from './log-entry.ts';
+import { type Checkpoint, LogListingBuilder, logFolder, sidecarFolder } from './log-files.ts';
 import type { ParquetRows } from './parquet-rows.ts';
 import { readBytes } from './read-object.ts';
 import { supportsFeature } from './table-features.ts';
 import { deltaProperties } from './table-properties.ts';
-import { sidecarFolder } from './write-checkpoint.ts';
 
 const dayMs = 86_400_000;
 
@@ -35,8 +35,8 @@ export async function cleanLog(request: CleanRequest): Promise<readonly string[]
   const expired = planLogCleanup(objects, nowMs, logRetentionMs);
   if (expired.length > 0) await store.delete(expired, signal);
   const gone = new Set(expired);
-  const left = objects.map(({ key }) => key).filter((key) => !gone.has(key));
-  return [...expired, ...(await cleanSidecars(request, left))];
+  const left = listingOf(objects.filter(({ key }) => !gone.has(key)));
+  return [...expired, ...(await cleanSidecars(request, left.checkpoints))];
 }
 
 /**
@@ -49,50 +49,50 @@ export function planLogCleanup(
   retentionMs: number,
 ): readonly string[] {
   const cutoffMs = Math.floor((nowMs - retentionMs) / dayMs) * dayMs;
-  const files = objects
-    .flatMap((object) => {
-      const file = parseLogKey(object.key);
-      return file === undefined ? [] : [{ ...file, key: object.key, modifiedMs: object.modifiedMs }];
-    })
-    .sort((a, b) => a.version - b.version || (a.key < b.key ? -1 : 1));
+  const { commits, checkpoints } = listingOf(objects);
   // Clocks of writers differ: a version is not older than those before it.
   let timeMs = Number.NEGATIVE_INFINITY;
   let cutoff = -1;
-  for (const file of files) {
-    if (file.kind !== 'commit') continue;
-    timeMs = Math.max(timeMs + 1, file.modifiedMs);
+  for (const [version, { modifiedMs }] of [...commits].sort(([a], [b]) => a - b)) {
+    timeMs = Math.max(timeMs + 1, modifiedMs);
     if (timeMs > cutoffMs) break;
-    cutoff = file.version;
+    cutoff = version;
   }
-  const checkpoint = newestCheckpoint(objects, cutoff);
-  if (checkpoint === undefined) return [];
-  return files
-    .filter((file) => (file.kind === 'compacted' ? file.version <= checkpoint : file.version < checkpoint))
+  const basis = checkpoints.find(
+    ({ version, files }) =>
+      version <= cutoff && commits.has(version) && files.every((file) => file.bytes > 0),
+  );
+  if (basis === undefined) return [];
+  return objects
+    .flatMap(({ key }) => {
+      const file = versionOf(key);
+      if (file === undefined) return [];
+      const isExpired = file.isCompaction ? file.version <= basis.version : file.version < basis.version;
+      return isExpired ? [{ key, version: file.version }] : [];
+    })
+    .sort((a, b) => a.version - b.version)
     .map(({ key }) => key);
 }
 
-/** The newest complete checkpoint of a version up to `cutoff`, whose entry is there too. */
-function newestCheckpoint(objects: readonly ObjectInfo[], cutoff: number): number | undefined {
-  const keys = new Set(objects.map(({ key }) => key));
-  const parts = new Map<string, number>();
-  let newest: number | undefined;
-  for (const { key, bytes } of objects) {
-    const file = parseLogKey(key);
-    if (file?.kind !== 'checkpoint' || file.version > cutoff || bytes === 0) continue;
-    if (!keys.has(commitKey(file.version))) continue;
-    if (file.form.kind === 'part') {
-      const group = `${file.version}/${file.form.parts}`;
-      const count = (parts.get(group) ?? 0) + 1;
-      parts.set(group, count);
-      if (count < file.form.parts) continue;
-    }
-    newest = Math.max(newest ?? 0, file.version);
-  }
-  return newest;
+function listingOf(objects: readonly ObjectInfo[]): ReturnType<LogListingBuilder['build']> {
+  const builder = new LogListingBuilder();
+  for (const object of objects) builder.add(object);
+  return builder.build();
+}
+
+const expiring = /^(\d{20})\.(?:json|crc|checkpoint\..*(?:parquet|json)|(\d{20})\.compacted\.json)$/;
+
+/** Of a file that goes with its version: checkpoints without all their parts, too. */
+function versionOf(key: string): { readonly version: number; readonly isCompaction: boolean } | undefined {
+  const [, version, last] = expiring.exec(key.slice(logFolder.length)) ?? [];
+  return version === undefined ? undefined : { version: Number(version), isCompaction: last !== undefined };
 }
 
 /** Young sidecars may belong to a checkpoint that is being written. */
-async function cleanSidecars(request: CleanRequest, logKeys: readonly string[]): Promise<readonly string[]> {
+async function cleanSidecars(
+  request: CleanRequest,
+  checkpoints: readonly Checkpoint[],
+): Promise<readonly string[]> {
   const { store, nowMs, signal } = request;
   const cutoffMs = Math.floor(nowMs / dayMs) * dayMs - dayMs;
   const old: string[] = [];
@@ -101,25 +101,25 @@ async function cleanSidecars(request: CleanRequest, logKeys: readonly string[]):
   }
   if (old.length === 0) return [];
   const named = new Set<string>();
-  for (const key of logKeys) {
-    for (const name of await sidecarsOf(request, key)) named.add(name);
+  for (const checkpoint of checkpoints) {
+    for (const name of await sidecarsOf(request, checkpoint)) named.add(name);
   }
   const unused = old.filter((key) => !named.has(key.slice(sidecarFolder.length)));
   if (unused.length > 0) await store.delete(unused, signal);
   return unused;
 }
 
-/** Names of the sidecars of a checkpoint; none of other files. */
-async function sidecarsOf(request: CleanRequest, key: string): Promise<readonly string[]> {
+/** Names of the sidecars of a checkpoint; one in parts has none. */
+async function sidecarsOf(request: CleanRequest, { format, files }: Checkpoint): Promise<readonly string[]> {
   const { store, parquet, signal } = request;
-  const file = parseLogKey(key);
-  if (file?.kind !== 'checkpoint' || file.form.kind === 'part') return [];
-  if (file.form.kind === 'uuid' && file.form.format === 'json') {
-    const text = Buffer.from(await readBytes(store, key, undefined, signal)).toString('utf8');
-    return text
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .flatMap((line) => sidecarNames(JSON.parse(line), key));
+  const [file] = files;
+  if (file === undefined || files.length > 1) return [];
+  const { key } = file;
+  if (format === 'json') {
+    const names: string[] = [];
+    const bytes = await readBytes(store, key, undefined, signal);
+    eachLine(bytes, `${store.root}/${key}`, (row) => names.push(...sidecarNames(row, key)));
+    return names;
   }
   const names: string[] = [];
   for await (const text of parquet.readRows({ store, key }, [{ name: 'sidecar' }], signal)) {

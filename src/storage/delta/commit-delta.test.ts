@@ -3,7 +3,7 @@ import { SkeinError, SqlState } from '../../common/index.ts';
 import type { CommitInfo, DeltaAction } from './actions.ts';
 import { type CommitRequest, type CommitResult, commitDelta } from './commit-delta.ts';
 import { storeCommitLog } from './commit-log.ts';
-import { commitKey } from './log-keys.ts';
+import { commitKey } from './log-files.ts';
 import {
   type PutFault,
   replay,

@@ -11,7 +11,7 @@ import {
   type LosingTransaction,
   type TransactionReads,
 } from './find-conflict.ts';
-import { commitKey, logFolder, parseLogKey } from './log-keys.ts';
+import { commitKey, LogListingBuilder, logFolder } from './log-files.ts';
 import { randomUuid } from './random-uuid.ts';
 import { isActive } from './table-features.ts';
 import { deltaProperties } from './table-properties.ts';
@@ -135,17 +135,14 @@ class Committer {
     }
     const after = this.#read === undefined ? {} : { startAfter: commitKey(this.#read.version) };
     const options = { shallow: true, ...after, ...(signal === undefined ? {} : { signal }) };
-    for await (const { key } of store.list(logFolder, options)) {
-      const file = parseLogKey(key);
-      if (file === undefined) continue;
-      if (this.#read === undefined) {
-        return { kind: 'conflict', with: file.version, reason: { kind: 'tableExists' } };
-      }
-      if (file.kind !== 'commit' || file.version <= this.#read.version) continue;
-      if (file.version === this.#read.version + 1) return undefined;
-      return { kind: 'conflict', with: file.version, reason: { kind: 'snapshotExpired' } };
-    }
-    return undefined;
+    const builder = new LogListingBuilder();
+    for await (const object of store.list(logFolder, options)) builder.add(object);
+    const { latest, commits } = builder.build();
+    if (latest === undefined) return undefined;
+    if (this.#read === undefined) return { kind: 'conflict', with: latest, reason: { kind: 'tableExists' } };
+    const { version } = this.#read;
+    if (latest <= version || commits.has(version + 1)) return undefined;
+    return { kind: 'conflict', with: latest, reason: { kind: 'snapshotExpired' } };
   }
 
   /** One put. Undefined: the race is lost, or the put had no effect. Once begun it is not interrupted. */

@@ -1,8 +1,8 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
-import { parseExactJson } from '../../types/index.ts';
 import type { ObjectStore } from '../object-store/object-store.ts';
 import type { DeltaAction } from './actions.ts';
-import { commitKey } from './log-keys.ts';
+import { parseLogEntry } from './log-entry.ts';
+import { commitKey } from './log-files.ts';
 
 /** One entry of a log. */
 export interface LogCommit {
@@ -33,7 +33,7 @@ export function storeCommitLog(store: ObjectStore): CommitLog {
         if (error instanceof SkeinError && error.sqlState === SqlState.undefinedFile) return undefined;
         throw error;
       }
-      const actions = decodeCommit(Buffer.concat(chunks).toString('utf8'), `${store.root}/${key}`);
+      const actions = parseLogEntry(Buffer.concat(chunks), `${store.root}/${key}`);
       const info = actions.find((action) => 'commitInfo' in action)?.commitInfo;
       return { version, timestampMs: info?.inCommitTimestamp ?? Math.floor(modifiedMs), actions };
     },
@@ -43,20 +43,4 @@ export function storeCommitLog(store: ObjectStore): CommitLog {
 /** The text of a log entry: an action a line. */
 export function encodeCommit(actions: readonly DeltaAction[]): Uint8Array {
   return Buffer.from(actions.map((action) => `${JSON.stringify(action)}\n`).join(''));
-}
-
-/** Only the actions that decide about conflicts are looked at, and those by name: unknown ones pass through. */
-function decodeCommit(text: string, where: string): DeltaAction[] {
-  const actions = text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => {
-      try {
-        return parseExactJson(line) as DeltaAction;
-      } catch (error) {
-        throw new SkeinError(SqlState.dataCorrupted, `${where} has a line that is no JSON`, { cause: error });
-      }
-    });
-  if (actions.every((action) => typeof action === 'object' && action !== null)) return actions;
-  throw new SkeinError(SqlState.dataCorrupted, `${where} has a line that is no action`);
 }

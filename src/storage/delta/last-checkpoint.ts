@@ -1,7 +1,4 @@
 import { createHash } from 'node:crypto';
-import { logFolder } from './log-keys.ts';
-
-export const lastCheckpointKey = `${logFolder}_last_checkpoint`;
 
 /** @see Delta PROTOCOL.md, Last Checkpoint File Schema */
 export interface LastCheckpoint {

@@ -9,7 +9,7 @@ import { deltaProperties } from './table-properties.ts';
 import { writeCheckpoint } from './write-checkpoint.ts';
 
 /** All that a log says of a version. */
-export interface LogState {
+export interface VersionState {
   readonly snapshot: DeltaSnapshot;
   /** Removed files that the log still names. */
   readonly tombstones: readonly RemoveAction[];
@@ -22,7 +22,7 @@ export interface MaintainRequest {
   readonly version: number;
   /** The table's properties as of that version. */
   readonly configuration: Readonly<Record<string, string>>;
-  readonly load: (version: number, signal: AbortSignal | undefined) => Promise<LogState>;
+  readonly load: (version: number, signal: AbortSignal | undefined) => Promise<VersionState>;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal?: AbortSignal;

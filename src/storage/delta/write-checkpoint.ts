@@ -10,8 +10,8 @@ import {
   tableColumns,
 } from './checkpoint-schema.ts';
 import type { DeltaSnapshot } from './delta-snapshot.ts';
-import { encodeLastCheckpoint, type LastCheckpoint, lastCheckpointKey } from './last-checkpoint.ts';
-import { logFolder, padVersion } from './log-keys.ts';
+import { encodeLastCheckpoint, type LastCheckpoint } from './last-checkpoint.ts';
+import { formatVersion, lastCheckpointKey, logFolder, sidecarFolder } from './log-files.ts';
 import type { ParquetRows } from './parquet-rows.ts';
 import { randomUuid } from './random-uuid.ts';
 import { readBytes } from './read-object.ts';
@@ -33,8 +33,6 @@ const rowsPerText = 1000;
 const actionsPerSidecar = 100_000;
 /** Of so many checkpoints of kind V2 one has the classic name, which old clients know, so that they can refuse it. */
 const classicEvery = 10;
-
-export const sidecarFolder = `${logFolder}_sidecars/`;
 
 /**
  * Writes a checkpoint of the version, and points `_last_checkpoint` to it unless that names a newer one. Kind V1 in
@@ -64,7 +62,7 @@ async function writeV1(request: CheckpointRequest, tombstones: readonly RemoveAc
   const { snapshot } = request;
   const table = tableRows(request);
   const files = fileRows(snapshot, snapshot.files, tombstones);
-  const key = `${logFolder}${padVersion(snapshot.version)}.checkpoint.parquet`;
+  const key = `${logFolder}${formatVersion(snapshot.version)}.checkpoint.parquet`;
   const columns = [...tableColumns(snapshot), ...fileColumns(snapshot)];
   const sizeInBytes = await writeParquet(request, key, columns, chain(table, files));
   return { size: table.length + snapshot.files.length + tombstones.length, sizeInBytes };
@@ -100,7 +98,7 @@ async function writeV2(request: CheckpointRequest, tombstones: readonly RemoveAc
   const { checkpointInterval } = deltaProperties(snapshot.metadata.configuration);
   const isClassic = Math.floor(snapshot.version / checkpointInterval) % classicEvery === 0;
   const suffix = isClassic ? '' : `.${randomUuid(random)}`;
-  const key = `${logFolder}${padVersion(snapshot.version)}.checkpoint${suffix}.parquet`;
+  const key = `${logFolder}${formatVersion(snapshot.version)}.checkpoint${suffix}.parquet`;
   const columns = [...tableColumns(snapshot), ...manifestColumns];
   sizeInBytes += await writeParquet(request, key, columns, rows);
   return { size: rows.length + total, sizeInBytes };
