@@ -44,6 +44,7 @@ export const SqlState = {
   undefinedColumn: '42703',
   undefinedFunction: '42883',
   undefinedObject: '42704',
+  duplicateObject: '42710',
   ambiguousColumn: '42702',
   ambiguousTable: '42P09',
   groupingError: '42803',

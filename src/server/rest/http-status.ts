@@ -2,6 +2,7 @@ import { type SkeinError, SqlState } from '../../common/index.ts';
 
 /** SQLSTATEs whose HTTP status differs from their class's. */
 const byState: Readonly<Record<string, number>> = {
+  [SqlState.completionUnknown]: 500,
   [SqlState.insufficientPrivilege]: 403,
   [SqlState.invalidAuthorization]: 401,
   [SqlState.queryCanceled]: 499,
