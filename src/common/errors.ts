@@ -89,6 +89,11 @@ export function canceledError(message = 'query canceled at the request of its us
   return new SkeinError(SqlState.queryCanceled, message);
 }
 
+/** The error that an aborted signal stands for: its reason where that is one of ours, else a cancellation. */
+export function abortReason(signal: AbortSignal): SkeinError {
+  return signal.reason instanceof SkeinError ? signal.reason : canceledError();
+}
+
 /** Gives any thrown value as a SkeinError; unknown ones are bugs of ours (XX000). */
 export function toSkeinError(error: unknown): SkeinError {
   if (error instanceof SkeinError) return error;

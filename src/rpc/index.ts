@@ -1,3 +1,4 @@
+export { abortReason } from '../common/index.ts';
 export {
   coordinatorHttpHandler,
   createHttpCoordinatorClient,
@@ -6,7 +7,7 @@ export {
   workerHttpHandler,
 } from './clients.ts';
 export { requireToken, tokenHeader, tokenMatches } from './cluster-token.ts';
-export { abortReason, fromConnectError, LostInputError, toConnectError } from './errors.ts';
+export { fromConnectError, LostInputError, toConnectError } from './errors.ts';
 export {
   type AttemptId,
   AttemptIdSchema,

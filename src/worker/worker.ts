@@ -1,7 +1,15 @@
 import { create } from '@bufbuild/protobuf';
-import { type Clock, type Random, SkeinError, SqlState, sleep, type WorkerId } from '../common/index.ts';
+import {
+  type Clock,
+  type Random,
+  Semaphore,
+  SkeinError,
+  SqlState,
+  sleep,
+  type WorkerId,
+} from '../common/index.ts';
 import type { DuckDb } from '../duckdb/index.ts';
-import { type ExchangeFaults, ExchangeReader, type Holder, Semaphore } from '../exchange/index.ts';
+import { type ExchangeFaults, ExchangeReader, type Holder } from '../exchange/index.ts';
 import {
   malformed,
   type RunTaskRequest,

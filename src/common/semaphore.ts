@@ -1,4 +1,4 @@
-import { abortReason } from '../rpc/index.ts';
+import { abortReason } from './errors.ts';
 
 /** Lets at most `slots` pieces of work run at once; the others wait in order. */
 export class Semaphore {
