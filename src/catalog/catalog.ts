@@ -103,11 +103,12 @@ export interface OpenedDeltaTable extends OpenedTable {
 
 /** What the catalog needs of a Delta log. */
 export interface DeltaReader {
-  /** The latest version where `at` says nothing. */
-  snapshot(
-    at?: Partial<{ version: number; timestampMs: number }>,
-    signal?: AbortSignal,
-  ): Promise<DeltaSnapshot>;
+  /** The latest version where nothing else is asked for. */
+  snapshot(options?: {
+    readonly version?: number;
+    readonly timestampMs?: number;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<DeltaSnapshot>;
 }
 
 export interface CatalogSnapshot {

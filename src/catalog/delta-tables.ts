@@ -60,7 +60,7 @@ export class DeltaTables {
 
   async at(location: string, key: string, at: TableVersion, signal: AbortSignal): Promise<TableSnapshot> {
     const table = this.#open(location);
-    const snapshot = await table.log.snapshot(at, signal);
+    const snapshot = await table.log.snapshot({ ...at, signal });
     return deltaTableSnapshot(snapshot, `${key}@v${snapshot.version}`, table.files);
   }
 

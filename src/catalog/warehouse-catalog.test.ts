@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Clock, SkeinError, systemClock, systemRandom } from '../common/index.ts';
 import { DuckDb, type DuckDbConnection, inspectFiles } from '../duckdb/index.ts';
-import type { AddAction, DeltaSnapshot } from '../storage/index.ts';
+import { type AddAction, type DeltaSnapshot, ObjectStores } from '../storage/index.ts';
 import { formatType, scalar } from '../types/index.ts';
 import type { CatalogSnapshot, DeltaReader } from './catalog.ts';
-import { FakeObjectStore } from './fake-object-store.ts';
 import { WarehouseCatalog } from './warehouse-catalog.ts';
 
+const stores = new ObjectStores({ clock: systemClock, random: systemRandom });
 let dir: string;
 let duckdb: DuckDb;
 let connection: DuckDbConnection;
@@ -54,8 +54,8 @@ class FakeLog implements DeltaReader {
 
 function catalogOf(path: string, clock: Clock = systemClock, externalRoots: string[] = []): WarehouseCatalog {
   return new WarehouseCatalog({
-    store: new FakeObjectStore(path),
-    openStore: (location) => new FakeObjectStore(location),
+    store: stores.open(path),
+    openStore: (location) => stores.open(location),
     openLog: (store) => logs.get(store.root) ?? new FakeLog(),
     inspect: async (kind, files, keys, signal, options) => {
       await using own = await duckdb.connect();

@@ -17,6 +17,7 @@ export {
   shardingProperty,
   shardTag,
 } from './delta/sharding-property.ts';
+export { formatLocation, joinLocation, parseLocation } from './object-store/location.ts';
 export type {
   ByteRange,
   GetOptions,
@@ -26,6 +27,8 @@ export type {
   ObjectStore,
   PutBody,
 } from './object-store/object-store.ts';
+export { ObjectStores, type ObjectStoresOptions } from './object-store/object-stores.ts';
+export type { S3Options } from './object-store/s3-connection.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
 export type {
   DeltaColumn,

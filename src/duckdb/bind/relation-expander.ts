@@ -8,14 +8,14 @@ import type { SqlFacts } from './inspect-sql.ts';
 import type { RelationNames } from './relation-names.ts';
 import { splitTableName } from './table-sync.ts';
 import { takeVersions } from './take-versions.ts';
-import { type Replacement, writeRelations } from './write-relations.ts';
+import { bracketed, type Replacement, writeRelations } from './write-relations.ts';
 
 /** What the expander asks of the DuckDB that binds. */
 export interface ExpanderHost {
   /** @throws SkeinError with a position in `sql` */
   parse(sql: string): Promise<SqlFacts>;
-  /** Columns of a query of tables; the Error where it does not bind. */
-  columns(sql: string): Promise<Schema | Error>;
+  /** Columns of a query of tables. @throws SkeinError */
+  columns(sql: string): Promise<Schema>;
   /** Milliseconds since 1970 of an expression of constants. @throws SkeinError with a position in `expression` */
   timestamp(expression: string): Promise<number>;
 }
@@ -172,9 +172,7 @@ export class RelationExpander {
         throw new SkeinError(SqlState.featureNotSupported, 'it reads the catalog');
       }
       if (this.missing.length > 0) return sql;
-      const columns = await this.#options.host.columns(sql);
-      if (columns instanceof Error) throw columns;
-      return selectColumns(view, sql, columns);
+      return selectColumns(view, sql, await this.#options.host.columns(sql));
     } catch (error) {
       throw invalidView(key, error);
     }
@@ -195,7 +193,7 @@ function selectColumns(view: ShadowView, sql: string, columns: Schema): string {
   const list = (items: readonly string[]): string => items.map(quoteIdentifier).join(', ');
   const aliases = view.aliases.length === 0 ? '' : `(${list(view.aliases)})`;
   const selected = isSame ? '*' : list(view.columns);
-  return `SELECT ${selected} FROM (${sql}) AS ${quoteIdentifier(view.name)}${aliases}`;
+  return `SELECT ${selected} FROM ${bracketed(sql)} AS ${quoteIdentifier(view.name)}${aliases}`;
 }
 
 function invalidView(key: string, error: unknown): unknown {

@@ -159,7 +159,12 @@ export class ShadowCatalog {
   #host(names: RelationNames): ExpanderHost {
     return {
       parse: (sql) => this.#parse(sql, names),
-      columns: (sql) => this.#shadow.columns(sql),
+      columns: async (sql) => {
+        const columns = await this.#shadow.columns(sql);
+        if (!(columns instanceof Error)) return columns;
+        const context: ErrorContext = { position: (bytes) => bytes, tables: names.all() };
+        throw planError(tryParseJson(await this.#shadow.plan(sql)), context) ?? toSkeinDuckDbError(columns);
+      },
       timestamp: async (expression) => {
         const lead = 'SELECT ';
         const facts = await this.#parse(`${lead}${expression}`, names);

@@ -43,12 +43,17 @@ export function writeRelations(
     const lead = replacement.kind === 'query' && (isTable || isSummary) ? 'SELECT * FROM ' : '';
     const text =
       replacement.kind === 'query'
-        ? `${lead}(${replacement.sql})${alias}`
+        ? `${lead}${bracketed(replacement.sql)}${alias}`
         : `${qualified(replacement.name)}${isTable || isSummary ? '' : alias}`;
     written.push({ token: { ...from, start, end: to.end }, text });
   }
   written.sort((a, b) => a.token.start - b.token.start);
   return substitute(sql, written);
+}
+
+/** A query in brackets; a comment that it may end with ends before them. */
+export function bracketed(sql: string): string {
+  return sql.includes('--') ? `(${sql}\n)` : `(${sql})`;
 }
 
 /** DuckDB has a catalog that is called system: names of that schema need ours in front. */
