@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { SkeinError, SqlState } from '../../common/index.ts';
 import type {
   GetOptions,
@@ -57,7 +58,14 @@ export class FakeStore implements ObjectStore {
 
   async stat(key: string): Promise<ObjectInfo | undefined> {
     const object = this.#objects.get(key);
-    return object && { key, bytes: object.bytes.length, modifiedMs: object.modifiedMs, etag: '' };
+    return (
+      object && {
+        key,
+        bytes: object.bytes.length,
+        modifiedMs: object.modifiedMs,
+        etag: `${crc32(object.bytes)}`,
+      }
+    );
   }
 
   async *list(

@@ -15,8 +15,8 @@ export interface ParquetColumn {
 
 export interface ParquetColumnField {
   readonly name: string;
-  /** Read only in rows where this other field is NULL, or everywhere where the file lacks that one. */
-  readonly without?: string;
+  /** Given as the text of its JSON, to the last digit, and only in rows where this other field is NULL or absent. */
+  readonly textUnless?: string;
 }
 
 /** A local file that is gone when it is disposed of. */
