@@ -2,7 +2,9 @@ import {
   type DuckDBConnection,
   DuckDBDataChunk,
   DuckDBInstance,
+  DuckDBTimestampTZValue,
   type DuckDBType,
+  DuckDBTypeId,
   type DuckDBValue,
 } from '@duckdb/node-api';
 import type { Clock } from '../../common/index.ts';
@@ -216,10 +218,18 @@ async function fill(
   for (let start = 0; start < rows.length; start += chunkRows) {
     const part = rows.slice(start, start + chunkRows);
     const chunk = DuckDBDataChunk.create(types, part.length);
-    chunk.setRows(part.map((row) => [...row] as DuckDBValue[]));
+    chunk.setRows(part.map((row) => row.map((value, index) => toDuckDb(value, types[index]))));
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();
+}
+
+/** Numbers stand for whatever the column has: counts, and milliseconds since 1970. */
+function toDuckDb(value: SqlValue, type: DuckDBType | undefined): DuckDBValue {
+  if (typeof value !== 'number') return value as DuckDBValue;
+  if (type?.typeId === DuckDBTypeId.BIGINT) return BigInt(Math.round(value));
+  if (type?.typeId !== DuckDBTypeId.TIMESTAMP_TZ) return value;
+  return new DuckDBTimestampTZValue(BigInt(Math.round(value * 1000)));
 }
 
 async function* closeAtEnd<T>(connection: AsyncDisposable, items: AsyncIterable<T>): AsyncGenerator<T> {
