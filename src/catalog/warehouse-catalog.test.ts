@@ -199,10 +199,8 @@ test('a changed, new or removed file shows, and the version moves only then', as
   const empty = await look(catalog);
   expect(empty.tables.size).toBe(0);
   await connection.run(`COPY (SELECT 1 AS a) TO '${path}/t.parquet'`);
-  const settled = async (): Promise<CatalogSnapshot> => {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return await look(catalog);
-  };
+  const settled = (): Promise<CatalogSnapshot> =>
+    catalog.snapshot(new AbortController().signal, { fresh: true });
   const first = await settled();
   expect(columnsOf(first, 'main.t')).toEqual(['a INTEGER']);
   expect(await settled()).toBe(first);
