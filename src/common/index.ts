@@ -25,3 +25,4 @@ export { nearestName } from './nearest.ts';
 export { Semaphore } from './semaphore.ts';
 export { systemClock, systemRandom } from './system.node.ts';
 export { formatBytes, formatCount, formatDuration, parseBytes, parseDuration } from './units.ts';
+export { unlessAborted } from './unless-aborted.ts';

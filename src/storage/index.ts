@@ -19,19 +19,45 @@ export {
   shardingProperty,
   shardTag,
 } from './delta/sharding-property.ts';
-export { formatLocation, joinLocation, parseLocation } from './object-store/location.ts';
-export type {
-  ByteRange,
-  GetOptions,
-  ListOptions,
-  ObjectBody,
-  ObjectInfo,
-  ObjectStore,
-  PutBody,
-} from './object-store/object-store.ts';
-export { ObjectStores, type ObjectStoresOptions } from './object-store/object-stores.ts';
-export type { S3Options } from './object-store/s3-connection.ts';
+export {
+  type ByteRange,
+  changedObject,
+  checkKey,
+  compareKeys,
+  formatLocation,
+  type GetOptions,
+  isAbsoluteLocation,
+  joinLocation,
+  type ListOptions,
+  type Location,
+  missingObject,
+  type ObjectBody,
+  type ObjectInfo,
+  type ObjectStore,
+  ObjectStores,
+  type ObjectStoresOptions,
+  type PutBody,
+  parseLocation,
+  readAll,
+  relativeKey,
+  resolveLocation,
+  type S3Limits,
+  type S3Options,
+  splitLocation,
+} from './object-store/index.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export {
+  type CachedFile,
+  RangeCache,
+  type RangeCacheOptions,
+  type RangeCacheStats,
+  type WantedBytes,
+} from './range-cache/index.ts';
+export { placeShards, type ShardKey, type WeightedWorker } from './sharding/place-shards.ts';
+export { rangeShardSql } from './sharding/range-shard.ts';
+export { keepsShard, type ShardClass, shardClass } from './sharding/shard-class.ts';
+export { shardHash, shardOf } from './sharding/shard-hash.ts';
+export { hashShardSql, shardHashSql } from './sharding/shard-hash-sql.ts';
 export type {
   DeltaColumn,
   DeltaFile,

@@ -21,7 +21,11 @@ export type DeltaColumn =
   /** From the data files: by field id where there is one, else by name. */
   | { readonly kind: 'data'; readonly stored: StoredField }
   /** From the file's partition values: its place in `DeltaFile.partitionValues`. */
-  | { readonly kind: 'partition'; readonly index: number };
+  | { readonly kind: 'partition'; readonly index: number }
+  /** Hidden, VARCHAR: the path of the row's file as the log has it. */
+  | { readonly kind: 'file' }
+  /** Hidden, BIGINT: the row's place in its file, counted from 0, deleted rows too. */
+  | { readonly kind: 'row' };
 
 /** A column or nested field as the data files have it. */
 export interface StoredField {
@@ -51,6 +55,8 @@ export interface TableFile {
 }
 
 export interface DeltaFile {
+  /** The file's path as the log has it: relative to the table and URL-encoded. Undefined: equal to `TableFile.path`. */
+  readonly logPath?: string | undefined;
   /** Rows in the file, deleted ones too; undefined where the log does not say. */
   readonly rowCount: number | undefined;
   /** One a partition column, as the log spells it; null: NULL. */

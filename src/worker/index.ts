@@ -1,3 +1,4 @@
+export type { DeletionVectors, DeltaFilesOptions, RemoteFile, RemoteFiles } from './delta/index.ts';
 export { FragmentRuntime, type FragmentRuntimeOptions, type FragmentStream } from './fragment-runtime.ts';
 export { hostId } from './host-identity.node.ts';
 export type { WorkerLog } from './registration.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { WrittenFile } from '../exchange/index.ts';
 import type { RunTaskRequest } from '../rpc/index.ts';
 import { exchangeParquetOptions, parseType, quoteLiteral, toWireSql } from '../types/index.ts';
-import { placeholderColumn } from './input-relation.ts';
+import { placeholderColumn } from './relation-sql.ts';
 
 const partitionColumn = 'p';
 

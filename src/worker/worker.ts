@@ -18,6 +18,7 @@ import {
   type WorkerStatus,
   WorkerStatusSchema,
 } from '../rpc/index.ts';
+import { DeltaFiles, type DeltaFilesOptions } from './delta/index.ts';
 import { FragmentRuntime } from './fragment-runtime.ts';
 import { GrowingDuckDb } from './growing-duckdb.ts';
 import { hostId } from './host-identity.node.ts';
@@ -42,6 +43,8 @@ export interface WorkerOptions {
   /** Fetched partitions that no task uses are kept up to this many bytes. */
   readonly cacheBytes?: number;
   readonly token?: string | undefined;
+  /** How it reads tables that are more than local files. */
+  readonly tableFiles?: DeltaFilesOptions;
   readonly clock: Clock;
   readonly random: Random;
   readonly faults?: WorkerFaults;
@@ -66,6 +69,7 @@ export class Worker implements WorkerClient {
   readonly #options: WorkerOptions;
   readonly #self: Holder;
   readonly #reader: ExchangeReader;
+  readonly #deltaFiles: DeltaFiles;
   readonly #duckdb: GrowingDuckDb;
   readonly #slots: Semaphore;
   readonly #load: ProcessLoad;
@@ -95,6 +99,7 @@ export class Worker implements WorkerClient {
       keepJoinOrder: true,
       clock,
     });
+    this.#deltaFiles = new DeltaFiles(options.tableFiles ?? {});
     this.#reader = new ExchangeReader({
       dir: spool.inputDir,
       ownRoot: spool.root,
@@ -217,6 +222,7 @@ export class Worker implements WorkerClient {
         reader: this.#reader,
         clock,
         self: this.#self,
+        deltaFiles: this.#deltaFiles,
       });
     }
     return this.#runtime;

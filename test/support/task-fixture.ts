@@ -12,6 +12,7 @@ import {
   type TaskInputSchema,
 } from '../../src/rpc/index.ts';
 import type { SqlValue } from '../../src/types/index.ts';
+import { DeltaFiles } from '../../src/worker/delta/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerOptions } from '../../src/worker/index.ts';
 
 export const tpchDir = path.resolve('test/data/tpch/sf0.01');
@@ -94,7 +95,7 @@ export class TaskFixture implements AsyncDisposable {
   }
 
   /** What a coordinator runs root fragments on. `host`: its host's identity. */
-  async runtime(host = hostId()): Promise<FragmentRuntime> {
+  async runtime(host = hostId(), deltaFiles = new DeltaFiles({})): Promise<FragmentRuntime> {
     const spool = await Spool.open({ dir: this.spoolDir, clock: systemClock, random: systemRandom });
     const duckdb = await DuckDb.open({
       threads: 2,
@@ -122,6 +123,7 @@ export class TaskFixture implements AsyncDisposable {
       reader,
       clock: systemClock,
       self: { workerId: 'coordinator', url: '', hostId: host },
+      deltaFiles,
     });
   }
 

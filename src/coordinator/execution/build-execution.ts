@@ -110,7 +110,7 @@ function originalStage(
 ): ExecutionStage {
   const inputs = query.tables.map((name): ScanInput => {
     const table = tableOf(tables, name);
-    return { kind: 'scan', name, table, columns: table.schema, splits: [wholeSplits(table)] };
+    return { kind: 'scan', name, table, columns: [...table.schema.keys()], splits: [wholeSplits(table)] };
   });
   return {
     id,
@@ -222,13 +222,12 @@ function buildInput(
     leaf.read === 'split' && taskCount > 1
       ? dealSplits(table, taskCount)
       : Array.from({ length: taskCount }, () => wholeSplits(table));
-  return { kind: 'scan', name, table, columns: scanColumns(leaf, table), splits };
+  return { kind: 'scan', name, table, columns: scanColumns(leaf), splits };
 }
 
 /** Where the fragment needs only the number of rows, some column has to be read. */
-function scanColumns(leaf: ScanNode, table: TableSnapshot): Schema {
-  const columns = leaf.columns.flatMap((index) => table.schema[index] ?? []);
-  return columns.length > 0 ? columns : table.schema.slice(0, 1);
+function scanColumns({ columns }: ScanNode): readonly number[] {
+  return columns.length > 0 ? columns : [0];
 }
 
 function tableOf(tables: Tables, name: string): TableSnapshot {

@@ -57,8 +57,8 @@ export interface ScanInput {
   readonly kind: 'scan';
   readonly name: string;
   readonly table: TableSnapshot;
-  /** What is read of the table; never empty. */
-  readonly columns: Schema;
+  /** Positions in the table's schema of what is read; never empty. */
+  readonly columns: readonly number[];
   /** By task. */
   readonly splits: readonly (readonly Split[])[];
 }

@@ -7,6 +7,7 @@ import {
   FileScanSchema,
   FileVersionSchema,
   type PartitionRef,
+  type Split as ProtoSplit,
   type RunTaskRequest,
   RunTaskRequestSchema,
   SplitSchema,
@@ -16,6 +17,7 @@ import {
 import type { FileFormat, Split, TableSnapshot } from '../../storage/index.ts';
 import { formatType, type Schema, type SqlType } from '../../types/index.ts';
 import type { TaskAttempt } from '../scheduler/index.ts';
+import { toDeltaScan } from './delta-scan.ts';
 import type { ExecutionInput, ExecutionPlan, ExecutionStage, ScanInput } from './execution-plan.ts';
 
 /** What the winning attempts of an input stage wrote, by task. */
@@ -77,7 +79,7 @@ function buildInput(context: TaskRequestContext, input: ExecutionInput, task: nu
     case 'scan':
       return create(TaskInputSchema, {
         name: input.name,
-        columns: toColumns(input.columns),
+        columns: toColumns(input.columns.flatMap((position) => input.table.schema[position] ?? [])),
         source: { case: 'scan', value: buildScan(input, input.splits[task] ?? []) },
       });
     case 'stage': {
@@ -99,10 +101,16 @@ function buildInput(context: TaskRequestContext, input: ExecutionInput, task: nu
   }
 }
 
-function buildScan({ table }: ScanInput, splits: readonly Split[]): FileScan {
-  const paths = new Set(splits.map((split) => split.path));
+function buildScan({ table, columns }: ScanInput, splits: readonly Split[]): FileScan {
   const { format } = table;
-  if (format.kind === 'delta') throw new Error('the scan of a Delta table is not built yet');
+  if (format.kind === 'delta') {
+    return create(FileScanSchema, {
+      format: 'delta',
+      splits: splits.map(toSplit),
+      delta: toDeltaScan(table, format, columns, splits),
+    });
+  }
+  const paths = new Set(splits.map((split) => split.path));
   const hive = format.hive?.columns ?? [];
   const hiveNames = new Set(hive.map((column) => column.name));
   const versions = table.files
@@ -113,17 +121,19 @@ function buildScan({ table }: ScanInput, splits: readonly Split[]): FileScan {
     ]);
   return create(FileScanSchema, {
     format: format.kind,
-    splits: splits.map((split) =>
-      create(SplitSchema, {
-        path: split.path,
-        ...(split.firstRow === undefined ? {} : { firstRow: BigInt(split.firstRow) }),
-        ...(split.rowCount === undefined ? {} : { rowCount: BigInt(split.rowCount) }),
-      }),
-    ),
+    splits: splits.map(toSplit),
     options: readerOptions(format),
     fileColumns: format.kind === 'parquet' ? [] : toColumns(fileColumns(table, hiveNames)),
     hiveColumns: toColumns(hive),
     versions: Object.fromEntries(versions),
+  });
+}
+
+function toSplit(split: Split): ProtoSplit {
+  return create(SplitSchema, {
+    path: split.path,
+    ...(split.firstRow === undefined ? {} : { firstRow: BigInt(split.firstRow) }),
+    ...(split.rowCount === undefined ? {} : { rowCount: BigInt(split.rowCount) }),
   });
 }
 

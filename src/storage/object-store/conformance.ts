@@ -239,7 +239,7 @@ function describeLists(current: () => ObjectStore): void {
   it('lists more than a page of keys and folders', async () => {
     const store = current();
     const keys = Array.from({ length: 1103 }, (_, index) => `log/${String(index).padStart(20, '0')}/x`);
-    await inBatches(keys, (key) => store.put(key, bytesOf('x')));
+    await inBatches(keys, (key) => store.putIfAbsent(key, bytesOf('x')));
     expect(await keysOf(store, 'log/')).toEqual(keys);
     const [after = ''] = keys.slice(1010);
     expect(await keysOf(store, 'log/', { startAfter: after })).toEqual(keys.slice(1011));
@@ -248,7 +248,8 @@ function describeLists(current: () => ObjectStore): void {
     await store.delete(keys);
     expect(await keysOf(store, '')).toEqual([]);
     expect(await store.listFolders('')).toEqual([]);
-  });
+    // A server that answers a request at a time needs a while on a busy machine.
+  }, 300_000);
 }
 
 function describeRefusals(current: () => ObjectStore): void {

@@ -7,6 +7,7 @@ import {
   SkeinError,
   SqlState,
   sleep,
+  unlessAborted,
 } from '../../common/index.ts';
 import { failureError, type S3Failure, toFailure } from './s3-failure.ts';
 
@@ -209,21 +210,5 @@ export class S3Connection {
       });
     });
     return client;
-  }
-}
-
-/** Waits for `promise`, or until the signal aborts. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(abortReason(signal));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -1,4 +1,4 @@
-import { SkeinError, SqlState } from '../../common/index.ts';
+import { SkeinError, SqlState, toSkeinError } from '../../common/index.ts';
 
 /** @param where root and key, for people */
 export function missingObject(where: string): SkeinError {
@@ -24,8 +24,8 @@ export function shortObject(where: string, missing: number): SkeinError {
 
 /** What node:fs throws, as an error of the store. */
 export function fileError(error: unknown, where: string): SkeinError {
-  if (error instanceof SkeinError) return error;
   const cause = error as NodeJS.ErrnoException;
+  if (error instanceof SkeinError || cause.code === undefined) return toSkeinError(error);
   const details = { path: where };
   switch (cause.code) {
     case 'ENOENT':
@@ -50,7 +50,7 @@ export function fileError(error: unknown, where: string): SkeinError {
     default:
       return new SkeinError(
         SqlState.ioError,
-        `the file cannot be read or written: ${where} (${cause.code ?? cause.message})`,
+        `the file cannot be read or written: ${where} (${cause.code})`,
         {
           retry: 'task',
           details,

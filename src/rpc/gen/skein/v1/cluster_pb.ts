@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skein/v1/cluster.proto.
  */
 export const file_skein_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2Ui6QIKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5Gi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBIjEKC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBImIKDEV4Y2hhbmdlUmVhZBIqCgpwYXJ0aXRpb25zGAEgAygLMhYuc2tlaW4udjEuUGFydGl0aW9uUmVmEiYKDHdpcmVfY29sdW1ucxgCIAMoCzIQLnNrZWluLnYxLkNvbHVtbiKvAQoMUGFydGl0aW9uUmVmEiUKCHByb2R1Y2VyGAEgASgLMhMuc2tlaW4udjEuQXR0ZW1wdElkEhEKCXBhcnRpdGlvbhgCIAEoDRILCgN1cmwYAyABKAkSEQoJd29ya2VyX2lkGAQgASgJEg8KB2hvc3RfaWQYBSABKAkSJgoFZmlsZXMYBiADKAsyFy5za2Vpbi52MS5QYXJ0aXRpb25GaWxlEgwKBHJvd3MYByABKAQiZwoNUGFydGl0aW9uRmlsZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDQoFY3JjMzIYBCABKA0SDAoEcm93cxgFIAEoBBIOCgZpbmxpbmUYBiABKAwigAMKDlJ1blRhc2tSZXF1ZXN0EiQKB2F0dGVtcHQYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSCwoDc3FsGAIgASgJEiMKBmlucHV0cxgDIAMoCzITLnNrZWluLnYxLlRhc2tJbnB1dBIhCgdjb2x1bW5zGAQgAygLMhAuc2tlaW4udjEuQ29sdW1uEiYKDHdpcmVfY29sdW1ucxgFIAMoCzIQLnNrZWluLnYxLkNvbHVtbhIkCgZvdXRwdXQYBiABKAsyFC5za2Vpbi52MS5UYXNrT3V0cHV0EjgKCHNldHRpbmdzGAcgAygLMiYuc2tlaW4udjEuUnVuVGFza1JlcXVlc3QuU2V0dGluZ3NFbnRyeRIPCgdvcmRlcmVkGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESFQoNcmVvcmRlcl9qb2lucxgKIAEoCBovCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMwoKVGFza091dHB1dBIRCgloYXNoX2tleXMYASADKAkSEgoKcGFydGl0aW9ucxgCIAEoDSJhCg9SdW5UYXNrUmVzcG9uc2USKgoKcGFydGl0aW9ucxgBIAMoCzIWLnNrZWluLnYxLlBhcnRpdGlvblJlZhIiCgVzdGF0cxgCIAEoCzITLnNrZWluLnYxLlRhc2tTdGF0cyL2AQoJVGFza1N0YXRzEhIKCmVsYXBzZWRfbXMYASABKAESEAoIZmV0Y2hfbXMYAiABKAESEgoKaW5wdXRfcm93cxgDIAEoBBITCgtpbnB1dF9ieXRlcxgEIAEoBBITCgtvdXRwdXRfcm93cxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSOwoNcm93c19ieV9pbnB1dBgHIAMoCzIkLnNrZWluLnYxLlRhc2tTdGF0cy5Sb3dzQnlJbnB1dEVudHJ5GjIKEFJvd3NCeUlucHV0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASIkChBEcm9wUXVlcnlSZXF1ZXN0EhAKCHF1ZXJ5X2lkGAEgASgJIhMKEURyb3BRdWVyeVJlc3BvbnNlIhIKEEdldFN0YXR1c1JlcXVlc3QiOwoRR2V0U3RhdHVzUmVzcG9uc2USJgoGc3RhdHVzGAEgASgLMhYuc2tlaW4udjEuV29ya2VyU3RhdHVzIscCCgxXb3JrZXJTdGF0dXMSEQoJd29ya2VyX2lkGAEgASgJEhUKDXJ1bm5pbmdfdGFza3MYAiABKA0SFgoOZmluaXNoZWRfdGFza3MYAyABKAQSFAoMZmFpbGVkX3Rhc2tzGAQgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgFIAEoBBIZChFtZW1vcnlfdXNlZF9ieXRlcxgGIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgHIAEoBBITCgtzcG9vbF9ieXRlcxgIIAEoBBIYChBzcG9vbF9mcmVlX2J5dGVzGAkgASgEEhMKC2NhY2hlX2J5dGVzGAogASgEEhIKCmNhY2hlX2hpdHMYCyABKAQSFAoMY2FjaGVfbWlzc2VzGAwgASgEEhAKCGNwdV9sb2FkGA0gASgBEhAKCGRyYWluaW5nGA4gASgIIqgBCg9SZWdpc3RlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEgsKA3VybBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3RocmVhZHMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhYKDmR1Y2tkYl92ZXJzaW9uGAYgASgJEhgKEHByb3RvY29sX3ZlcnNpb24YByABKA0SCwoDcGlkGAggASgNIjwKEFJlZ2lzdGVyUmVzcG9uc2USEgoKZGF0YV9yb290cxgBIAMoCRIUCgxoZWFydGJlYXRfbXMYAiABKAEiOgoQSGVhcnRiZWF0UmVxdWVzdBImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMiIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgiIQoMTGVhdmVSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCSIPCg1MZWF2ZVJlc3BvbnNlIosCCgtFcnJvckRldGFpbBIRCglzcWxfc3RhdGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVyZXRyeRgDIAEoCRIVCghwb3NpdGlvbhgEIAEoDUgAiAEBEhEKBGhpbnQYBSABKAlIAYgBARIzCgdkZXRhaWxzGAYgAygLMiIuc2tlaW4udjEuRXJyb3JEZXRhaWwuRGV0YWlsc0VudHJ5EiQKBGxvc3QYByADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3Bvc2l0aW9uQgcKBV9oaW50MtsBCg1Xb3JrZXJTZXJ2aWNlEj4KB1J1blRhc2sSGC5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdBoZLnNrZWluLnYxLlJ1blRhc2tSZXNwb25zZRJECglEcm9wUXVlcnkSGi5za2Vpbi52MS5Ecm9wUXVlcnlSZXF1ZXN0Ghsuc2tlaW4udjEuRHJvcFF1ZXJ5UmVzcG9uc2USRAoJR2V0U3RhdHVzEhouc2tlaW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLnNrZWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlMtcBChJDb29yZGluYXRvclNlcnZpY2USQQoIUmVnaXN0ZXISGS5za2Vpbi52MS5SZWdpc3RlclJlcXVlc3QaGi5za2Vpbi52MS5SZWdpc3RlclJlc3BvbnNlEkQKCUhlYXJ0YmVhdBIaLnNrZWluLnYxLkhlYXJ0YmVhdFJlcXVlc3QaGy5za2Vpbi52MS5IZWFydGJlYXRSZXNwb25zZRI4CgVMZWF2ZRIWLnNrZWluLnYxLkxlYXZlUmVxdWVzdBoXLnNrZWluLnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2UijQMKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5EiIKBWRlbHRhGAcgASgLMhMuc2tlaW4udjEuRGVsdGFTY2FuGi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBImkKCURlbHRhU2NhbhIQCghsb2NhdGlvbhgBIAEoCRImCgdjb2x1bW5zGAIgAygLMhUuc2tlaW4udjEuRGVsdGFDb2x1bW4SIgoFZmlsZXMYAyADKAsyEy5za2Vpbi52MS5EZWx0YUZpbGUiZQoLRGVsdGFDb2x1bW4SJQoEZGF0YRgBIAEoCzIVLnNrZWluLnYxLlN0b3JlZEZpZWxkSAASEwoJcGFydGl0aW9uGAIgASgNSAASEAoGaGlkZGVuGAMgASgJSABCCAoGc291cmNlInYKC1N0b3JlZEZpZWxkEgwKBG5hbWUYASABKAkSFQoIZmllbGRfaWQYAiABKA1IAIgBARIMCgR0eXBlGAMgASgJEicKCGNoaWxkcmVuGAQgAygLMhUuc2tlaW4udjEuU3RvcmVkRmllbGRCCwoJX2ZpZWxkX2lkItsBCglEZWx0YUZpbGUSDAoEcGF0aBgBIAEoCRIQCghsb2dfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIRCgRyb3dzGAQgASgESACIAQESMgoQcGFydGl0aW9uX3ZhbHVlcxgFIAMoCzIYLnNrZWluLnYxLlBhcnRpdGlvblZhbHVlEjEKD2RlbGV0aW9uX3ZlY3RvchgGIAEoCzIYLnNrZWluLnYxLkRlbGV0aW9uVmVjdG9yEhIKBWNyYzMyGAcgASgNSAGIAQFCBwoFX3Jvd3NCCAoGX2NyYzMyIi4KDlBhcnRpdGlvblZhbHVlEhIKBXZhbHVlGAEgASgJSACIAQFCCAoGX3ZhbHVlIo0BCg5EZWxldGlvblZlY3RvchIUCgxzdG9yYWdlX3R5cGUYASABKAkSGQoRcGF0aF9vcl9pbmxpbmVfZHYYAiABKAkSEwoGb2Zmc2V0GAMgASgNSACIAQESFQoNc2l6ZV9pbl9ieXRlcxgEIAEoDRITCgtjYXJkaW5hbGl0eRgFIAEoBEIJCgdfb2Zmc2V0IjEKC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBImIKDEV4Y2hhbmdlUmVhZBIqCgpwYXJ0aXRpb25zGAEgAygLMhYuc2tlaW4udjEuUGFydGl0aW9uUmVmEiYKDHdpcmVfY29sdW1ucxgCIAMoCzIQLnNrZWluLnYxLkNvbHVtbiKvAQoMUGFydGl0aW9uUmVmEiUKCHByb2R1Y2VyGAEgASgLMhMuc2tlaW4udjEuQXR0ZW1wdElkEhEKCXBhcnRpdGlvbhgCIAEoDRILCgN1cmwYAyABKAkSEQoJd29ya2VyX2lkGAQgASgJEg8KB2hvc3RfaWQYBSABKAkSJgoFZmlsZXMYBiADKAsyFy5za2Vpbi52MS5QYXJ0aXRpb25GaWxlEgwKBHJvd3MYByABKAQiZwoNUGFydGl0aW9uRmlsZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDQoFY3JjMzIYBCABKA0SDAoEcm93cxgFIAEoBBIOCgZpbmxpbmUYBiABKAwigAMKDlJ1blRhc2tSZXF1ZXN0EiQKB2F0dGVtcHQYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSCwoDc3FsGAIgASgJEiMKBmlucHV0cxgDIAMoCzITLnNrZWluLnYxLlRhc2tJbnB1dBIhCgdjb2x1bW5zGAQgAygLMhAuc2tlaW4udjEuQ29sdW1uEiYKDHdpcmVfY29sdW1ucxgFIAMoCzIQLnNrZWluLnYxLkNvbHVtbhIkCgZvdXRwdXQYBiABKAsyFC5za2Vpbi52MS5UYXNrT3V0cHV0EjgKCHNldHRpbmdzGAcgAygLMiYuc2tlaW4udjEuUnVuVGFza1JlcXVlc3QuU2V0dGluZ3NFbnRyeRIPCgdvcmRlcmVkGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESFQoNcmVvcmRlcl9qb2lucxgKIAEoCBovCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMwoKVGFza091dHB1dBIRCgloYXNoX2tleXMYASADKAkSEgoKcGFydGl0aW9ucxgCIAEoDSJhCg9SdW5UYXNrUmVzcG9uc2USKgoKcGFydGl0aW9ucxgBIAMoCzIWLnNrZWluLnYxLlBhcnRpdGlvblJlZhIiCgVzdGF0cxgCIAEoCzITLnNrZWluLnYxLlRhc2tTdGF0cyL2AQoJVGFza1N0YXRzEhIKCmVsYXBzZWRfbXMYASABKAESEAoIZmV0Y2hfbXMYAiABKAESEgoKaW5wdXRfcm93cxgDIAEoBBITCgtpbnB1dF9ieXRlcxgEIAEoBBITCgtvdXRwdXRfcm93cxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSOwoNcm93c19ieV9pbnB1dBgHIAMoCzIkLnNrZWluLnYxLlRhc2tTdGF0cy5Sb3dzQnlJbnB1dEVudHJ5GjIKEFJvd3NCeUlucHV0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASIkChBEcm9wUXVlcnlSZXF1ZXN0EhAKCHF1ZXJ5X2lkGAEgASgJIhMKEURyb3BRdWVyeVJlc3BvbnNlIhIKEEdldFN0YXR1c1JlcXVlc3QiOwoRR2V0U3RhdHVzUmVzcG9uc2USJgoGc3RhdHVzGAEgASgLMhYuc2tlaW4udjEuV29ya2VyU3RhdHVzIscCCgxXb3JrZXJTdGF0dXMSEQoJd29ya2VyX2lkGAEgASgJEhUKDXJ1bm5pbmdfdGFza3MYAiABKA0SFgoOZmluaXNoZWRfdGFza3MYAyABKAQSFAoMZmFpbGVkX3Rhc2tzGAQgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgFIAEoBBIZChFtZW1vcnlfdXNlZF9ieXRlcxgGIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgHIAEoBBITCgtzcG9vbF9ieXRlcxgIIAEoBBIYChBzcG9vbF9mcmVlX2J5dGVzGAkgASgEEhMKC2NhY2hlX2J5dGVzGAogASgEEhIKCmNhY2hlX2hpdHMYCyABKAQSFAoMY2FjaGVfbWlzc2VzGAwgASgEEhAKCGNwdV9sb2FkGA0gASgBEhAKCGRyYWluaW5nGA4gASgIIqgBCg9SZWdpc3RlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEgsKA3VybBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3RocmVhZHMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhYKDmR1Y2tkYl92ZXJzaW9uGAYgASgJEhgKEHByb3RvY29sX3ZlcnNpb24YByABKA0SCwoDcGlkGAggASgNIjwKEFJlZ2lzdGVyUmVzcG9uc2USEgoKZGF0YV9yb290cxgBIAMoCRIUCgxoZWFydGJlYXRfbXMYAiABKAEiOgoQSGVhcnRiZWF0UmVxdWVzdBImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMiIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgiIQoMTGVhdmVSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCSIPCg1MZWF2ZVJlc3BvbnNlIosCCgtFcnJvckRldGFpbBIRCglzcWxfc3RhdGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVyZXRyeRgDIAEoCRIVCghwb3NpdGlvbhgEIAEoDUgAiAEBEhEKBGhpbnQYBSABKAlIAYgBARIzCgdkZXRhaWxzGAYgAygLMiIuc2tlaW4udjEuRXJyb3JEZXRhaWwuRGV0YWlsc0VudHJ5EiQKBGxvc3QYByADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3Bvc2l0aW9uQgcKBV9oaW50MtsBCg1Xb3JrZXJTZXJ2aWNlEj4KB1J1blRhc2sSGC5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdBoZLnNrZWluLnYxLlJ1blRhc2tSZXNwb25zZRJECglEcm9wUXVlcnkSGi5za2Vpbi52MS5Ecm9wUXVlcnlSZXF1ZXN0Ghsuc2tlaW4udjEuRHJvcFF1ZXJ5UmVzcG9uc2USRAoJR2V0U3RhdHVzEhouc2tlaW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLnNrZWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlMtcBChJDb29yZGluYXRvclNlcnZpY2USQQoIUmVnaXN0ZXISGS5za2Vpbi52MS5SZWdpc3RlclJlcXVlc3QaGi5za2Vpbi52MS5SZWdpc3RlclJlc3BvbnNlEkQKCUhlYXJ0YmVhdBIaLnNrZWluLnYxLkhlYXJ0YmVhdFJlcXVlc3QaGy5za2Vpbi52MS5IZWFydGJlYXRSZXNwb25zZRI4CgVMZWF2ZRIWLnNrZWluLnYxLkxlYXZlUmVxdWVzdBoXLnNrZWluLnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message skein.v1.AttemptId
@@ -151,7 +151,7 @@ export const TaskInputSchema: GenMessage<TaskInput> = /*@__PURE__*/
  */
 export type FileScan = Message<"skein.v1.FileScan"> & {
   /**
-   * parquet, csv or json.
+   * parquet, csv, json or delta.
    *
    * @generated from field: string format = 1;
    */
@@ -189,6 +189,13 @@ export type FileScan = Message<"skein.v1.FileScan"> & {
    * @generated from field: map<string, skein.v1.FileVersion> versions = 6;
    */
   versions: { [key: string]: FileVersion };
+
+  /**
+   * What a Delta log says of the files, where the format is delta.
+   *
+   * @generated from field: skein.v1.DeltaScan delta = 7;
+   */
+  delta?: DeltaScan;
 };
 
 /**
@@ -197,6 +204,227 @@ export type FileScan = Message<"skein.v1.FileScan"> & {
  */
 export const FileScanSchema: GenMessage<FileScan> = /*@__PURE__*/
   messageDesc(file_skein_v1_cluster, 4);
+
+/**
+ * @generated from message skein.v1.DeltaScan
+ */
+export type DeltaScan = Message<"skein.v1.DeltaScan"> & {
+  /**
+   * The table, as an object store's root.
+   *
+   * @generated from field: string location = 1;
+   */
+  location: string;
+
+  /**
+   * One a column of the input.
+   *
+   * @generated from field: repeated skein.v1.DeltaColumn columns = 2;
+   */
+  columns: DeltaColumn[];
+
+  /**
+   * Those of the splits, each once. They never change.
+   *
+   * @generated from field: repeated skein.v1.DeltaFile files = 3;
+   */
+  files: DeltaFile[];
+};
+
+/**
+ * Describes the message skein.v1.DeltaScan.
+ * Use `create(DeltaScanSchema)` to create a new message.
+ */
+export const DeltaScanSchema: GenMessage<DeltaScan> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 5);
+
+/**
+ * @generated from message skein.v1.DeltaColumn
+ */
+export type DeltaColumn = Message<"skein.v1.DeltaColumn"> & {
+  /**
+   * @generated from oneof skein.v1.DeltaColumn.source
+   */
+  source: {
+    /**
+     * @generated from field: skein.v1.StoredField data = 1;
+     */
+    value: StoredField;
+    case: "data";
+  } | {
+    /**
+     * Place in `DeltaFile.partition_values`.
+     *
+     * @generated from field: uint32 partition = 2;
+     */
+    value: number;
+    case: "partition";
+  } | {
+    /**
+     * `file`: `DeltaFile.log_path`. `row`: the row's place in its file, from 0.
+     *
+     * @generated from field: string hidden = 3;
+     */
+    value: string;
+    case: "hidden";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skein.v1.DeltaColumn.
+ * Use `create(DeltaColumnSchema)` to create a new message.
+ */
+export const DeltaColumnSchema: GenMessage<DeltaColumn> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 6);
+
+/**
+ * A column or nested field as the data files have it.
+ *
+ * @generated from message skein.v1.StoredField
+ */
+export type StoredField = Message<"skein.v1.StoredField"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where files are to be read by ids.
+   *
+   * @generated from field: optional uint32 field_id = 2;
+   */
+  fieldId?: number;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * Fields of a struct, element of a list, key and value of a map: they count where `type` says otherwise.
+   *
+   * @generated from field: repeated skein.v1.StoredField children = 4;
+   */
+  children: StoredField[];
+};
+
+/**
+ * Describes the message skein.v1.StoredField.
+ * Use `create(StoredFieldSchema)` to create a new message.
+ */
+export const StoredFieldSchema: GenMessage<StoredField> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 7);
+
+/**
+ * @generated from message skein.v1.DeltaFile
+ */
+export type DeltaFile = Message<"skein.v1.DeltaFile"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * As the log has it.
+   *
+   * @generated from field: string log_path = 2;
+   */
+  logPath: string;
+
+  /**
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * Deleted rows too.
+   *
+   * @generated from field: optional uint64 rows = 4;
+   */
+  rows?: bigint;
+
+  /**
+   * @generated from field: repeated skein.v1.PartitionValue partition_values = 5;
+   */
+  partitionValues: PartitionValue[];
+
+  /**
+   * @generated from field: skein.v1.DeletionVector deletion_vector = 6;
+   */
+  deletionVector?: DeletionVector;
+
+  /**
+   * CRC-32 of all bytes.
+   *
+   * @generated from field: optional uint32 crc32 = 7;
+   */
+  crc32?: number;
+};
+
+/**
+ * Describes the message skein.v1.DeltaFile.
+ * Use `create(DeltaFileSchema)` to create a new message.
+ */
+export const DeltaFileSchema: GenMessage<DeltaFile> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 8);
+
+/**
+ * @generated from message skein.v1.PartitionValue
+ */
+export type PartitionValue = Message<"skein.v1.PartitionValue"> & {
+  /**
+   * As Delta serializes it; absent: NULL.
+   *
+   * @generated from field: optional string value = 1;
+   */
+  value?: string;
+};
+
+/**
+ * Describes the message skein.v1.PartitionValue.
+ * Use `create(PartitionValueSchema)` to create a new message.
+ */
+export const PartitionValueSchema: GenMessage<PartitionValue> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 9);
+
+/**
+ * Delta PROTOCOL.md, Deletion Vectors.
+ *
+ * @generated from message skein.v1.DeletionVector
+ */
+export type DeletionVector = Message<"skein.v1.DeletionVector"> & {
+  /**
+   * @generated from field: string storage_type = 1;
+   */
+  storageType: string;
+
+  /**
+   * @generated from field: string path_or_inline_dv = 2;
+   */
+  pathOrInlineDv: string;
+
+  /**
+   * @generated from field: optional uint32 offset = 3;
+   */
+  offset?: number;
+
+  /**
+   * @generated from field: uint32 size_in_bytes = 4;
+   */
+  sizeInBytes: number;
+
+  /**
+   * @generated from field: uint64 cardinality = 5;
+   */
+  cardinality: bigint;
+};
+
+/**
+ * Describes the message skein.v1.DeletionVector.
+ * Use `create(DeletionVectorSchema)` to create a new message.
+ */
+export const DeletionVectorSchema: GenMessage<DeletionVector> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 10);
 
 /**
  * @generated from message skein.v1.FileVersion
@@ -218,7 +446,7 @@ export type FileVersion = Message<"skein.v1.FileVersion"> & {
  * Use `create(FileVersionSchema)` to create a new message.
  */
 export const FileVersionSchema: GenMessage<FileVersion> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 5);
+  messageDesc(file_skein_v1_cluster, 11);
 
 /**
  * @generated from message skein.v1.ExchangeRead
@@ -242,7 +470,7 @@ export type ExchangeRead = Message<"skein.v1.ExchangeRead"> & {
  * Use `create(ExchangeReadSchema)` to create a new message.
  */
 export const ExchangeReadSchema: GenMessage<ExchangeRead> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 6);
+  messageDesc(file_skein_v1_cluster, 12);
 
 /**
  * One output partition of one finished attempt.
@@ -297,7 +525,7 @@ export type PartitionRef = Message<"skein.v1.PartitionRef"> & {
  * Use `create(PartitionRefSchema)` to create a new message.
  */
 export const PartitionRefSchema: GenMessage<PartitionRef> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 7);
+  messageDesc(file_skein_v1_cluster, 13);
 
 /**
  * @generated from message skein.v1.PartitionFile
@@ -347,7 +575,7 @@ export type PartitionFile = Message<"skein.v1.PartitionFile"> & {
  * Use `create(PartitionFileSchema)` to create a new message.
  */
 export const PartitionFileSchema: GenMessage<PartitionFile> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 8);
+  messageDesc(file_skein_v1_cluster, 14);
 
 /**
  * @generated from message skein.v1.RunTaskRequest
@@ -421,7 +649,7 @@ export type RunTaskRequest = Message<"skein.v1.RunTaskRequest"> & {
  * Use `create(RunTaskRequestSchema)` to create a new message.
  */
 export const RunTaskRequestSchema: GenMessage<RunTaskRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 9);
+  messageDesc(file_skein_v1_cluster, 15);
 
 /**
  * @generated from message skein.v1.TaskOutput
@@ -445,7 +673,7 @@ export type TaskOutput = Message<"skein.v1.TaskOutput"> & {
  * Use `create(TaskOutputSchema)` to create a new message.
  */
 export const TaskOutputSchema: GenMessage<TaskOutput> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 10);
+  messageDesc(file_skein_v1_cluster, 16);
 
 /**
  * @generated from message skein.v1.RunTaskResponse
@@ -469,7 +697,7 @@ export type RunTaskResponse = Message<"skein.v1.RunTaskResponse"> & {
  * Use `create(RunTaskResponseSchema)` to create a new message.
  */
 export const RunTaskResponseSchema: GenMessage<RunTaskResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 11);
+  messageDesc(file_skein_v1_cluster, 17);
 
 /**
  * @generated from message skein.v1.TaskStats
@@ -520,7 +748,7 @@ export type TaskStats = Message<"skein.v1.TaskStats"> & {
  * Use `create(TaskStatsSchema)` to create a new message.
  */
 export const TaskStatsSchema: GenMessage<TaskStats> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 12);
+  messageDesc(file_skein_v1_cluster, 18);
 
 /**
  * @generated from message skein.v1.DropQueryRequest
@@ -537,7 +765,7 @@ export type DropQueryRequest = Message<"skein.v1.DropQueryRequest"> & {
  * Use `create(DropQueryRequestSchema)` to create a new message.
  */
 export const DropQueryRequestSchema: GenMessage<DropQueryRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 13);
+  messageDesc(file_skein_v1_cluster, 19);
 
 /**
  * @generated from message skein.v1.DropQueryResponse
@@ -550,7 +778,7 @@ export type DropQueryResponse = Message<"skein.v1.DropQueryResponse"> & {
  * Use `create(DropQueryResponseSchema)` to create a new message.
  */
 export const DropQueryResponseSchema: GenMessage<DropQueryResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 14);
+  messageDesc(file_skein_v1_cluster, 20);
 
 /**
  * @generated from message skein.v1.GetStatusRequest
@@ -563,7 +791,7 @@ export type GetStatusRequest = Message<"skein.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 15);
+  messageDesc(file_skein_v1_cluster, 21);
 
 /**
  * @generated from message skein.v1.GetStatusResponse
@@ -580,7 +808,7 @@ export type GetStatusResponse = Message<"skein.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 16);
+  messageDesc(file_skein_v1_cluster, 22);
 
 /**
  * @generated from message skein.v1.WorkerStatus
@@ -666,7 +894,7 @@ export type WorkerStatus = Message<"skein.v1.WorkerStatus"> & {
  * Use `create(WorkerStatusSchema)` to create a new message.
  */
 export const WorkerStatusSchema: GenMessage<WorkerStatus> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 17);
+  messageDesc(file_skein_v1_cluster, 23);
 
 /**
  * @generated from message skein.v1.RegisterRequest
@@ -722,7 +950,7 @@ export type RegisterRequest = Message<"skein.v1.RegisterRequest"> & {
  * Use `create(RegisterRequestSchema)` to create a new message.
  */
 export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 18);
+  messageDesc(file_skein_v1_cluster, 24);
 
 /**
  * @generated from message skein.v1.RegisterResponse
@@ -746,7 +974,7 @@ export type RegisterResponse = Message<"skein.v1.RegisterResponse"> & {
  * Use `create(RegisterResponseSchema)` to create a new message.
  */
 export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 19);
+  messageDesc(file_skein_v1_cluster, 25);
 
 /**
  * @generated from message skein.v1.HeartbeatRequest
@@ -763,7 +991,7 @@ export type HeartbeatRequest = Message<"skein.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 20);
+  messageDesc(file_skein_v1_cluster, 26);
 
 /**
  * @generated from message skein.v1.HeartbeatResponse
@@ -782,7 +1010,7 @@ export type HeartbeatResponse = Message<"skein.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 21);
+  messageDesc(file_skein_v1_cluster, 27);
 
 /**
  * @generated from message skein.v1.LeaveRequest
@@ -799,7 +1027,7 @@ export type LeaveRequest = Message<"skein.v1.LeaveRequest"> & {
  * Use `create(LeaveRequestSchema)` to create a new message.
  */
 export const LeaveRequestSchema: GenMessage<LeaveRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 22);
+  messageDesc(file_skein_v1_cluster, 28);
 
 /**
  * @generated from message skein.v1.LeaveResponse
@@ -812,7 +1040,7 @@ export type LeaveResponse = Message<"skein.v1.LeaveResponse"> & {
  * Use `create(LeaveResponseSchema)` to create a new message.
  */
 export const LeaveResponseSchema: GenMessage<LeaveResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 23);
+  messageDesc(file_skein_v1_cluster, 29);
 
 /**
  * Travels as a Connect error detail: SkeinError field by field.
@@ -865,7 +1093,7 @@ export type ErrorDetail = Message<"skein.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 24);
+  messageDesc(file_skein_v1_cluster, 30);
 
 /**
  * @generated from service skein.v1.WorkerService
