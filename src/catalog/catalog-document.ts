@@ -65,12 +65,13 @@ export const emptyDocument: CatalogDocument = {
 const formatVersion = 1;
 
 /**
- * The document as the text of its file: `{"format", "sha256", "document"}`, the checksum taken over the JSON of
- * `document`.
+ * The document as the text of its file: `{"format", "sha256", "committer", "document"}`, the checksum taken over the
+ * JSON of `document`.
+ * @param committer of this try alone, so that no two are taken for one
  */
-export function formatDocument(document: CatalogDocument): string {
+export function formatDocument(document: CatalogDocument, committer: string): string {
   const text = JSON.stringify(document);
-  return `{"format":${formatVersion},"sha256":"${checksum(text)}","document":${text}}\n`;
+  return `{"format":${formatVersion},"sha256":"${checksum(text)}","committer":"${committer}","document":${text}}\n`;
 }
 
 /**

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../common/index.ts';
+import { ObjectStores } from '../storage/index.ts';
 import type { TableEntry, ViewEntry } from './catalog-document.ts';
 import { CatalogLog } from './catalog-log.ts';
 import {
@@ -14,8 +15,8 @@ import {
   renameObject,
   setComment,
 } from './edit-document.ts';
-import { FakeObjectStore } from './fake-object-store.ts';
 
+const stores = new ObjectStores({ clock: systemClock, random: systemRandom });
 let dir: string;
 let count = 0;
 
@@ -28,7 +29,7 @@ afterAll(async () => {
 });
 
 function logOf(root: string): CatalogLog {
-  return new CatalogLog({ store: new FakeObjectStore(root), clock: systemClock, random: systemRandom });
+  return new CatalogLog({ store: stores.open(root), clock: systemClock, random: systemRandom });
 }
 
 const newRoot = (): string => join(dir, String(++count));

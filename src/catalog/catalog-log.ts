@@ -73,7 +73,7 @@ export class CatalogLog {
       const changed = change(before);
       if (changed === before) return before;
       const next = { ...changed, version: before.version + 1 };
-      const bytes = new TextEncoder().encode(formatDocument(next));
+      const bytes = new TextEncoder().encode(formatDocument(next, random.token(16)));
       if ((await store.putIfAbsent(keyOf(next.version), bytes, signal)) === 'created') {
         this.#current = next;
         if (next.version % keptVersions === 0) await this.#prune(next.version, signal);

@@ -1,4 +1,4 @@
-import type { DeltaSnapshot, ObjectStore, TableSnapshot } from '../storage/index.ts';
+import type { DeltaLog, ObjectStore, TableSnapshot } from '../storage/index.ts';
 import type { StoredFormat, TableEntry, ViewEntry } from './catalog-document.ts';
 import type { NamedObject, QualifiedName } from './edit-document.ts';
 
@@ -96,18 +96,9 @@ export type FoundObject =
   | Extract<NamedObject, { kind: 'view' }>;
 
 export interface OpenedDeltaTable extends OpenedTable {
-  readonly log: DeltaReader;
+  readonly log: DeltaLog;
   /** Rooted at the table. */
   readonly store: ObjectStore;
-}
-
-/** What the catalog needs of a Delta log. */
-export interface DeltaReader {
-  /** The latest version where `at` says nothing. */
-  snapshot(
-    at?: Partial<{ version: number; timestampMs: number }>,
-    signal?: AbortSignal,
-  ): Promise<DeltaSnapshot>;
 }
 
 export interface CatalogSnapshot {

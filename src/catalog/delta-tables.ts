@@ -1,21 +1,22 @@
 import { SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import {
   DeltaFileCache,
+  type DeltaLog,
   type DeltaSnapshot,
   deltaTableSnapshot,
   type MetadataAction,
   type ObjectStore,
   type TableSnapshot,
 } from '../storage/index.ts';
-import type { CatalogComment, DeltaReader, TableVersion } from './catalog.ts';
+import type { CatalogComment, TableVersion } from './catalog.ts';
 import { SharedLook } from './shared-look.ts';
 
 /** Opens the log of a table. @param store rooted at the table */
-export type OpenDeltaLog = (store: ObjectStore) => DeltaReader;
+export type OpenDeltaLog = (store: ObjectStore) => DeltaLog;
 
 interface DeltaTable {
   readonly store: ObjectStore;
-  readonly log: DeltaReader;
+  readonly log: DeltaLog;
   readonly files: DeltaFileCache;
   readonly latest: SharedLook<DeltaSnapshot>;
   known: DeltaSnapshot | SkeinError | undefined;
@@ -35,7 +36,7 @@ export class DeltaTables {
     this.#openLog = openLog;
   }
 
-  open(location: string): { readonly log: DeltaReader; readonly store: ObjectStore } {
+  open(location: string): { readonly log: DeltaLog; readonly store: ObjectStore } {
     return this.#open(location);
   }
 
@@ -60,7 +61,7 @@ export class DeltaTables {
 
   async at(location: string, key: string, at: TableVersion, signal: AbortSignal): Promise<TableSnapshot> {
     const table = this.#open(location);
-    const snapshot = await table.log.snapshot(at, signal);
+    const snapshot = await table.log.snapshot({ ...at, signal });
     return deltaTableSnapshot(snapshot, `${key}@v${snapshot.version}`, table.files);
   }
 

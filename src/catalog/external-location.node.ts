@@ -1,4 +1,4 @@
-import { lstat, realpath } from 'node:fs/promises';
+import { lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { SkeinError, SqlState } from '../common/index.ts';
 
@@ -16,6 +16,16 @@ export async function checkExternalLocation(location: string, roots: readonly st
   }
   throw new SkeinError(SqlState.insufficientPrivilege, `the location ${location} may not be reached`, {
     hint: 'It must lie below the data folder, or below a folder that the operator named as an external root.',
+  });
+}
+
+/** To a store a folder that is gone has no objects, and no more than that. @throws SkeinError 58P01 */
+export async function checkFolder(root: string): Promise<void> {
+  if (!root.startsWith('/')) return;
+  await readdir(root).catch((cause: unknown) => {
+    const message = `cannot list the data folder ${root}: ${(cause as Error).message}`;
+    const hint = 'Give an existing folder of Parquet, CSV or JSON files, or of Delta tables.';
+    throw new SkeinError(SqlState.undefinedFile, message, { hint, cause });
   });
 }
 

@@ -3,7 +3,6 @@ export type {
   CatalogComment,
   CatalogNames,
   CatalogSnapshot,
-  DeltaReader,
   FoundObject,
   NewTable,
   OpenedDeltaTable,

@@ -1,5 +1,6 @@
 import { SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/index.ts';
+import { checkFolder } from './external-location.node.ts';
 
 export type FileKind = 'parquet' | 'csv' | 'json';
 
@@ -68,6 +69,7 @@ export async function listTables(
       broken.set(name, toSkeinError(error));
     }
   }
+  if (found.length === 0 && broken.size === 0) await checkFolder(store.root);
   const tables: DiscoveredTable[] = [];
   for (const table of found.toSorted((a, b) => (a.name < b.name ? -1 : 1))) addTable(tables, broken, table);
   return { tables: tables.filter((table) => !broken.has(table.name)), broken };

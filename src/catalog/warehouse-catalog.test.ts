@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Clock, SkeinError, systemClock, systemRandom } from '../common/index.ts';
 import { DuckDb, type DuckDbConnection, inspectFiles } from '../duckdb/index.ts';
-import type { AddAction, DeltaSnapshot } from '../storage/index.ts';
+import { type AddAction, DeltaLog, type DeltaSnapshot, ObjectStores } from '../storage/index.ts';
 import { formatType, scalar } from '../types/index.ts';
-import type { CatalogSnapshot, DeltaReader } from './catalog.ts';
-import { FakeObjectStore } from './fake-object-store.ts';
+import type { CatalogSnapshot } from './catalog.ts';
 import { WarehouseCatalog } from './warehouse-catalog.ts';
 
+const stores = new ObjectStores({ clock: systemClock, random: systemRandom });
 let dir: string;
 let duckdb: DuckDb;
 let connection: DuckDbConnection;
@@ -41,11 +41,18 @@ async function folder(name: string): Promise<string> {
 /** Logs of Delta tables by their location: what they would give. */
 const logs = new Map<string, FakeLog>();
 
-class FakeLog implements DeltaReader {
+class FakeLog extends DeltaLog {
   readonly versions: DeltaSnapshot[] = [];
   reads = 0;
 
-  async snapshot(at: { version?: number; timestampMs?: number } = {}): Promise<DeltaSnapshot> {
+  constructor(location: string) {
+    const none = (): never => {
+      throw new Error('no checkpoint is read');
+    };
+    super({ store: stores.open(location), parquet: { readRows: none, writeRows: none } });
+  }
+
+  override async snapshot(at: { version?: number; timestampMs?: number } = {}): Promise<DeltaSnapshot> {
     this.reads += 1;
     const found = at.version === undefined ? this.versions.at(-1) : this.versions[at.version];
     return found ?? Promise.reject(new SkeinError('22023', `there is no version ${at.version}`));
@@ -54,9 +61,9 @@ class FakeLog implements DeltaReader {
 
 function catalogOf(path: string, clock: Clock = systemClock, externalRoots: string[] = []): WarehouseCatalog {
   return new WarehouseCatalog({
-    store: new FakeObjectStore(path),
-    openStore: (location) => new FakeObjectStore(location),
-    openLog: (store) => logs.get(store.root) ?? new FakeLog(),
+    store: stores.open(path),
+    openStore: (location) => stores.open(location),
+    openLog: (store) => logs.get(store.root) ?? new FakeLog(store.root),
     inspect: async (kind, files, keys, signal, options) => {
       await using own = await duckdb.connect();
       return await inspectFiles(own, kind, files, keys, signal, options);
@@ -70,7 +77,7 @@ function catalogOf(path: string, clock: Clock = systemClock, externalRoots: stri
 async function deltaFolder(location: string): Promise<FakeLog> {
   await mkdir(join(location, '_delta_log'), { recursive: true });
   await writeFile(join(location, '_delta_log', `${'0'.repeat(20)}.json`), '');
-  const log = new FakeLog();
+  const log = new FakeLog(location);
   logs.set(location, log);
   return log;
 }
@@ -192,10 +199,8 @@ test('a changed, new or removed file shows, and the version moves only then', as
   const empty = await look(catalog);
   expect(empty.tables.size).toBe(0);
   await connection.run(`COPY (SELECT 1 AS a) TO '${path}/t.parquet'`);
-  const settled = async (): Promise<CatalogSnapshot> => {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return await look(catalog);
-  };
+  const settled = (): Promise<CatalogSnapshot> =>
+    catalog.snapshot(new AbortController().signal, { fresh: true });
   const first = await settled();
   expect(columnsOf(first, 'main.t')).toEqual(['a INTEGER']);
   expect(await settled()).toBe(first);

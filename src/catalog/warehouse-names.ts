@@ -1,13 +1,6 @@
 import { nearestName, type Random, SkeinError, SqlState } from '../common/index.ts';
-import type { ObjectStore } from '../storage/index.ts';
-import type {
-  CatalogNames,
-  DeltaReader,
-  FoundObject,
-  NewTable,
-  OpenedDeltaTable,
-  OpenedTable,
-} from './catalog.ts';
+import type { DeltaLog, ObjectStore } from '../storage/index.ts';
+import type { CatalogNames, FoundObject, NewTable, OpenedDeltaTable, OpenedTable } from './catalog.ts';
 import type { CatalogDocument, TableEntry, ViewEntry } from './catalog-document.ts';
 import type { CatalogLog } from './catalog-log.ts';
 import {
@@ -38,7 +31,7 @@ export interface WarehouseNamesOptions {
   readonly log: CatalogLog;
   /** Every table as of now. */
   readonly places: (signal: AbortSignal) => Promise<readonly TablePlace[]>;
-  readonly openDelta: (location: string) => { readonly log: DeltaReader; readonly store: ObjectStore };
+  readonly openDelta: (location: string) => { readonly log: DeltaLog; readonly store: ObjectStore };
 }
 
 /** Changes the names of a warehouse. */

@@ -95,3 +95,75 @@ export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
 export type { TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
 export type { DeltaColumn, DeltaFormat, FileFormat, Sharding, Split, StoredField, TableFile, TableSnapshot } from './table.ts';
 export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';
+export type {
+  AddAction,
+  CommitInfo,
+  DeletionVectorDescriptor,
+  DeltaAction,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  TransactionAction,
+} from './delta/actions.ts';
+export { type CommitSummary, DeltaLog, type DeltaLogOptions } from './delta/delta-log.ts';
+export type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
+export { DeltaFileCache, deltaTableSnapshot } from './delta/delta-table-snapshot.ts';
+export type { ParquetColumn, ParquetObject, ParquetRows, ScratchFile } from './delta/parquet-rows.ts';
+export {
+  crc32Tag,
+  formatSharding,
+  parseSharding,
+  shardingProperty,
+  shardTag,
+} from './delta/sharding-property.ts';
+export {
+  type ByteRange,
+  changedObject,
+  checkKey,
+  compareKeys,
+  formatLocation,
+  type GetOptions,
+  isAbsoluteLocation,
+  joinLocation,
+  type ListOptions,
+  type Location,
+  missingObject,
+  type ObjectBody,
+  type ObjectInfo,
+  type ObjectStore,
+  ObjectStores,
+  type ObjectStoresOptions,
+  type PutBody,
+  parseLocation,
+  readAll,
+  relativeKey,
+  resolveLocation,
+  type S3Limits,
+  type S3Options,
+  splitLocation,
+} from './object-store/index.ts';
+export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export {
+  type CachedFile,
+  RangeCache,
+  type RangeCacheOptions,
+  type RangeCacheStats,
+  type WantedBytes,
+} from './range-cache/index.ts';
+export { placeShards, type ShardKey, type WeightedWorker } from './sharding/place-shards.ts';
+export { rangeShardSql } from './sharding/range-shard.ts';
+export { keepsShard, type ShardClass, shardClass } from './sharding/shard-class.ts';
+export { shardHash, shardOf } from './sharding/shard-hash.ts';
+export { hashShardSql, shardHashSql } from './sharding/shard-hash-sql.ts';
+export type {
+  DeltaColumn,
+  DeltaFile,
+  DeltaFormat,
+  FileFormat,
+  HivePartitioning,
+  Sharding,
+  Split,
+  StoredField,
+  TableFile,
+  TableSnapshot,
+} from './table.ts';
