@@ -16,7 +16,6 @@ export {
   type ColumnsToDescribe,
   type DescribedColumn,
   type DescribedTable,
-} from './describe-columns.ts';
 export { DuckDb, type DuckDbOptions } from './duckdb.ts';
 export { DuckDbConnection, type StreamedResult } from './duckdb-connection.ts';
 export { type DuckDbErrorInfo, parseDuckDbError, toSkeinDuckDbError } from './duckdb-error.ts';

@@ -36,6 +36,10 @@ export class FolderStore implements ObjectStore {
     for (const key of keys) await rm(path.join(this.root, key), { force: true });
   }
 
+  async removeLeftovers(): Promise<number> {
+    return 0;
+  }
+
   async locations(): Promise<readonly string[]> {
     return [];
   }

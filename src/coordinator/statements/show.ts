@@ -66,7 +66,7 @@ function matches(name: string, { pattern, ignoreCase }: ShowPattern): boolean {
 }
 
 async function showView(
-  { table }: Extract<ShowStatement, { what: 'createView' | 'columns' }>,
+  { table }: Extract<ShowStatement, { readonly table: unknown }>,
   { catalog, schema, signal }: StatementContext,
 ): Promise<ResultRows> {
   const found = await atName(table, catalog.names.find(qualifyName(table, schema), signal));

@@ -100,7 +100,6 @@ export function addCheck(
   sql: string,
 ): Readonly<Record<string, string>> {
   if (findCheck(configuration, name) !== undefined) {
-    throw new SkeinError('42710', `constraint "${name}" exists already`);
     throw new SkeinError(SqlState.duplicateObject, `constraint "${name}" exists already`);
   }
   return { ...configuration, [checkPrefix + name]: sql };
