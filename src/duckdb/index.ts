@@ -11,11 +11,6 @@ export type {
 } from './bind/bound-query.ts';
 export { settingName } from './bind/session-settings.ts';
 export { ShadowCatalog } from './bind/shadow-catalog.ts';
-export {
-  ColumnDescriber,
-  type ColumnsToDescribe,
-  type DescribedColumn,
-  type DescribedTable,
 export { DuckDb, type DuckDbOptions } from './duckdb.ts';
 export { DuckDbConnection, type StreamedResult } from './duckdb-connection.ts';
 export { type DuckDbErrorInfo, parseDuckDbError, toSkeinDuckDbError } from './duckdb-error.ts';
