@@ -58,7 +58,7 @@ export async function prepareQuery(
   params: QueryRequest['params'],
   context: PrepareContext,
 ): Promise<Prepared> {
-  const bound = await bind(sql, offset, params, context);
+  const bound = await bindQuery(sql, offset, params, context);
   switch (bound.kind) {
     case 'catalog':
       return { kind: 'catalog', columns: bound.columns, bound };
@@ -70,7 +70,8 @@ export async function prepareQuery(
   }
 }
 
-async function bind(
+/** @throws SkeinError as DuckDB refuses the query; of a table whose files cannot be read, that table's own */
+export async function bindQuery(
   sql: string,
   offset: number,
   params: QueryRequest['params'],
@@ -115,7 +116,7 @@ function shifted(error: unknown, offset: number): unknown {
   });
 }
 
-type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
+export type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
 
 function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
   const { tables } = context.snapshot;
@@ -158,17 +159,18 @@ function onCoordinator(original: OriginalQuery, { snapshot }: PrepareContext): E
   return buildLocal(withNote(original, note), snapshot.tables, false);
 }
 
-function withNote(query: OriginalQuery, note: string): OriginalQuery {
+export function withNote(query: OriginalQuery, note: string): OriginalQuery {
   return { ...query, notes: [...query.notes, note] };
 }
 
-function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
+export function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
   const { sql, columns, tables } = bound;
   return {
     sql,
     columns,
     tables: [...new Set(tables)],
     notes: [],
+    ordered: bound.ordered,
     describe: () =>
       bound.kind === 'plan' ? describePlan(bound.plan, context) : describeWhole(tables, context),
   };
@@ -202,13 +204,13 @@ function describeWhole(names: readonly string[], { snapshot }: PrepareContext): 
   };
 }
 
-function isBypassed(bound: BoundRun, context: PrepareContext): boolean {
+export function isBypassed(bound: BoundRun, context: PrepareContext): boolean {
   if (context.settings.localBypass === 'off') return false;
   const bytes = bound.tables.reduce((sum, name) => sum + (context.snapshot.tables.get(name)?.bytes ?? 0), 0);
   return context.alone || bytes <= context.bypassBytes;
 }
 
-function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
+export function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
   return {
     parallelism: Math.max(1, parallelism),
     broadcastBytes,

@@ -9,10 +9,12 @@ import {
   Membership,
   type QueryLimits,
   type QueryService,
+  type QueryServiceOptions,
 } from '../../src/coordinator/index.ts';
 import { DuckDb, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
 import { ExchangeReader } from '../../src/exchange/index.ts';
 import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../../src/rpc/index.ts';
+import type { ObjectStore } from '../../src/storage/index.ts';
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
 
@@ -22,6 +24,8 @@ export interface TestEngineOptions {
   readonly limits?: Partial<QueryLimits>;
   /** By worker: w0, w1 ... */
   readonly faults?: (worker: string) => WorkerFaults;
+  readonly openStore?: (location: string) => ObjectStore;
+  readonly statementWork?: QueryServiceOptions['statementWork'];
 }
 
 /** A coordinator and workers in this process, put together by hand. */
@@ -34,8 +38,8 @@ export interface TestEngine {
   snapshot(): Promise<CatalogSnapshot>;
   /** Takes a worker away as if its process had died: its files go too. */
   kill(index: number): Promise<void>;
-  /** Adds one. */
-  addWorker(): Promise<void>;
+  /** Adds one. @returns its index */
+  addWorker(): Promise<number>;
   rows(sql: string, settings?: Readonly<Record<string, string>>): Promise<readonly (readonly SqlValue[])[]>;
   close(): Promise<void>;
 }
@@ -82,7 +86,8 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   });
   const workers: Worker[] = [];
   const stops: (() => void)[] = [];
-  const addWorker = async (): Promise<void> => {
+  const stores = options.openStore === undefined ? {} : { openStore: options.openStore };
+  const addWorker = async (): Promise<number> => {
     const id = `w${workers.length}`;
     const faults = options.faults?.(id);
     const worker = await Worker.start({
@@ -92,6 +97,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       memoryBytes: gigabyte,
       readRoots: catalog.roots,
       ...common,
+      ...stores,
       ...(faults === undefined ? {} : { faults }),
     });
     workers.push(worker);
@@ -105,6 +111,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       pid: process.pid,
     });
     stops.push(members.addInProcess(registration, createInProcessWorkerClient(worker)));
+    return workers.length - 1;
   };
   for (let index = 0; index < options.workers; index += 1) await addWorker();
   const shadow = await ShadowCatalog.create();
@@ -117,6 +124,8 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     version: 'test',
     duckdbVersion: DuckDb.version(),
     timeZone: 'UTC',
+    ...stores,
+    ...(options.statementWork === undefined ? {} : { statementWork: options.statementWork }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   return {

@@ -17,6 +17,7 @@ import type { FileFormat, Split, TableSnapshot } from '../../storage/index.ts';
 import { formatType, type Schema, type SqlType } from '../../types/index.ts';
 import type { TaskAttempt } from '../scheduler/index.ts';
 import type { ExecutionInput, ExecutionPlan, ExecutionStage, ScanInput } from './execution-plan.ts';
+import { toWriteTask } from './write-task.ts';
 
 /** What the winning attempts of an input stage wrote, by task. */
 export type StageOutputs = ReadonlyMap<number, readonly (readonly PartitionRef[])[]>;
@@ -46,6 +47,7 @@ export function buildTaskRequest(context: TaskRequestContext, id: TaskAttempt): 
     settings: { ...context.settings },
     ordered: stage.ordered,
     reorderJoins: context.plan.original,
+    ...(stage.write === undefined ? {} : { write: toWriteTask(stage.write) }),
   });
 }
 

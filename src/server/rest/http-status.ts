@@ -16,6 +16,7 @@ const byClass: Readonly<Record<string, number>> = {
   '0A': 400,
   '21': 400,
   '22': 400,
+  '23': 400,
   '26': 400,
   '40': 409,
   '42': 400,
