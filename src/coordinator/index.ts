@@ -23,3 +23,13 @@ export type {
 } from './query-service.ts';
 export type { QueryTree, StageTree, TaskTree } from './query-tree.ts';
 export { settingNames } from './settings.ts';
+export type {
+  ResultRows,
+  StatementContext,
+  StatementQuery,
+  StatementResult,
+  StatementWork,
+  WriteLayout,
+  WriteOutcome,
+  WriteRequest,
+} from './statements/statement-context.ts';

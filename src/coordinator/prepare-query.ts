@@ -62,7 +62,7 @@ export async function prepareQuery(
   context: PrepareContext,
 ): Promise<Prepared> {
   const versions = new Map<string, TableSnapshot>();
-  const bound = await bind(sql, offset, params, context, versions);
+  const bound = await bindQuery(sql, offset, params, context, versions);
   switch (bound.kind) {
     case 'catalog':
       return { kind: 'catalog', columns: bound.columns, bound };
@@ -74,12 +74,13 @@ export async function prepareQuery(
   }
 }
 
-async function bind(
+/** @throws SkeinError as DuckDB refuses the query; of a table whose files cannot be read, that table's own */
+export async function bindQuery(
   sql: string,
   offset: number,
   params: QueryRequest['params'],
   context: PrepareContext,
-  versions: Map<string, TableSnapshot>,
+  versions = new Map<string, TableSnapshot>(),
 ): Promise<BoundQuery> {
   const { snapshot, settings, schema, evaluate, signal } = context;
   try {
@@ -104,7 +105,7 @@ async function bind(
 }
 
 /** The context of one statement that also reads other versions. */
-function withTables(context: PrepareContext, more: ReadonlyMap<string, TableSnapshot>): PrepareContext {
+export function withTables(context: PrepareContext, more: ReadonlyMap<string, TableSnapshot>): PrepareContext {
   if (more.size === 0) return context;
   const { snapshot } = context;
   return { ...context, snapshot: { ...snapshot, tables: new Map([...snapshot.tables, ...more]) } };
@@ -133,7 +134,7 @@ function shifted(error: unknown, offset: number): unknown {
   });
 }
 
-type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
+export type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
 
 function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
   const { tables } = context.snapshot;
@@ -176,17 +177,18 @@ function onCoordinator(original: OriginalQuery, { snapshot }: PrepareContext): E
   return buildLocal(withNote(original, note), snapshot.tables, false);
 }
 
-function withNote(query: OriginalQuery, note: string): OriginalQuery {
+export function withNote(query: OriginalQuery, note: string): OriginalQuery {
   return { ...query, notes: [...query.notes, note] };
 }
 
-function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
+export function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
   const { sql, columns, tables } = bound;
   return {
     sql,
     columns,
     tables: [...new Set(tables)],
     notes: [],
+    ordered: bound.ordered,
     describe: () =>
       bound.kind === 'plan' ? describePlan(bound.plan, context) : describeWhole(tables, context),
   };
@@ -220,13 +222,13 @@ function describeWhole(names: readonly string[], { snapshot }: PrepareContext): 
   };
 }
 
-function isBypassed(bound: BoundRun, context: PrepareContext): boolean {
+export function isBypassed(bound: BoundRun, context: PrepareContext): boolean {
   if (context.settings.localBypass === 'off') return false;
   const bytes = bound.tables.reduce((sum, name) => sum + (context.snapshot.tables.get(name)?.bytes ?? 0), 0);
   return context.alone || bytes <= context.bypassBytes;
 }
 
-function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
+export function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
   return {
     parallelism: Math.max(1, parallelism),
     broadcastBytes,

@@ -12,7 +12,7 @@ import {
 import { DuckDb, DuckDbParquetRows, inspectFiles, ShadowCatalog } from '../duckdb/index.ts';
 import { ExchangeReader } from '../exchange/index.ts';
 import { createHttpWorkerClient } from '../rpc/index.ts';
-import { DeltaLog, formatLocation, ObjectStores, parseLocation, type S3Options } from '../storage/index.ts';
+import { DeltaLog, formatLocation, type ObjectStore, ObjectStores, parseLocation, type S3Options } from '../storage/index.ts';
 import { FragmentRuntime, hostId, Spool } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import type { Share } from './resources.ts';
@@ -36,7 +36,9 @@ export interface CoreOptions {
 export interface CoordinatorCore {
   readonly queryService: QueryService;
   readonly members: Membership;
+  /** Folders with table files on this machine: what workers must be able to read. */
   readonly dataRoots: readonly string[];
+  readonly openStore: (location: string) => ObjectStore;
   /** Cancels the queries, then closes what they ran on. */
   close(): Promise<void>;
 }
@@ -65,14 +67,15 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const files = { dir: spool.inputDir, ownRoot: spool.root, hostId: self.hostId };
     const reader = new ExchangeReader({ ...files, cacheBytes, token, clock: systemClock });
     closers.add(() => reader.close());
-    const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self });
     const stores = new ObjectStores({ clock: systemClock, random: systemRandom, s3: options.s3 });
     closers.add(() => stores.close());
+    const openStore = (location: string): ObjectStore => stores.open(location);
+    const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self, openStore });
     const scratchFolder = join(spool.root, 'checkpoints');
     const parquet = new DuckDbParquetRows({ duckDb: duckdb, scratchFolder, random: systemRandom });
     const catalog = new WarehouseCatalog({
       store: stores.open(data),
-      openStore: (location) => stores.open(location),
+      openStore,
       openLog: (store) => new DeltaLog({ store, parquet }),
       inspect: inspectWith(duckdb),
       externalRoots,
@@ -82,7 +85,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const members = new Membership({
       clock: systemClock,
       duckdbVersion: DuckDb.version(),
-      dataRoots: catalog.roots,
+      dataRoots: localRoots,
       connect: (url) => createHttpWorkerClient(url, token),
       ...(options.membershipLimits === undefined ? {} : { limits: options.membershipLimits }),
     });
@@ -99,10 +102,11 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       version,
       duckdbVersion: DuckDb.version(),
       timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      openStore,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     closers.add(() => queryService.close());
-    return { queryService, members, dataRoots: catalog.roots, close: () => closers.close() };
+    return { queryService, members, dataRoots: localRoots, openStore, close: () => closers.close() };
   });
 }
 

@@ -44,6 +44,7 @@ function startWorker(
     spoolDir,
     ...share,
     readRoots: core.dataRoots,
+    openStore: core.openStore,
     token,
     clock: systemClock,
     random: systemRandom,

@@ -13,7 +13,7 @@ import {
 import { DuckDb, DuckDbParquetRows, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
 import { ExchangeReader } from '../../src/exchange/index.ts';
 import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../../src/rpc/index.ts';
-import { DeltaLog, ObjectStores } from '../../src/storage/index.ts';
+import { DeltaLog, type ObjectStore, ObjectStores } from '../../src/storage/index.ts';
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
 
@@ -23,6 +23,7 @@ export interface TestEngineOptions {
   readonly limits?: Partial<QueryLimits>;
   /** By worker: w0, w1 ... */
   readonly faults?: (worker: string) => WorkerFaults;
+  readonly openStore?: (location: string) => ObjectStore;
 }
 
 /** A coordinator and workers in this process, put together by hand. */
@@ -35,8 +36,8 @@ export interface TestEngine {
   snapshot(): Promise<CatalogSnapshot>;
   /** Takes a worker away as if its process had died: its files go too. */
   kill(index: number): Promise<void>;
-  /** Adds one. */
-  addWorker(): Promise<void>;
+  /** Adds one. @returns its index */
+  addWorker(): Promise<number>;
   rows(sql: string, settings?: Readonly<Record<string, string>>): Promise<readonly (readonly SqlValue[])[]>;
   close(): Promise<void>;
 }
@@ -64,8 +65,9 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     clock: systemClock,
   });
   const self = { workerId: workerId('coordinator'), url: '', hostId: hostId() };
-  const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self });
   const stores = new ObjectStores(common);
+  const openStore = options.openStore ?? ((location: string) => stores.open(location));
+  const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self, openStore });
   const parquet = new DuckDbParquetRows({
     duckDb: duckdb,
     scratchFolder: join(spool.root, 'checkpoints'),
@@ -92,7 +94,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   });
   const workers: Worker[] = [];
   const stops: (() => void)[] = [];
-  const addWorker = async (): Promise<void> => {
+  const addWorker = async (): Promise<number> => {
     const id = `w${workers.length}`;
     const faults = options.faults?.(id);
     const worker = await Worker.start({
@@ -102,6 +104,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       memoryBytes: gigabyte,
       readRoots: catalog.roots,
       ...common,
+      openStore,
       ...(faults === undefined ? {} : { faults }),
     });
     workers.push(worker);
@@ -115,6 +118,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       pid: process.pid,
     });
     stops.push(members.addInProcess(registration, createInProcessWorkerClient(worker)));
+    return workers.length - 1;
   };
   for (let index = 0; index < options.workers; index += 1) await addWorker();
   const shadow = await ShadowCatalog.create();
@@ -127,6 +131,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     version: 'test',
     duckdbVersion: DuckDb.version(),
     timeZone: 'UTC',
+    openStore,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   return {

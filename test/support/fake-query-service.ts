@@ -67,6 +67,10 @@ export class FakeQueryService implements QueryService {
     this.#respond = respond;
   }
 
+  run(): never {
+    throw new Error('the fake carries out no statements');
+  }
+
   async submit(request: QueryRequest): Promise<QueryHandle> {
     this.requests.push(request);
     const { columns, batches } = await this.#respond(request);

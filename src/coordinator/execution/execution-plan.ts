@@ -1,5 +1,5 @@
 import type { OperatorTree } from '../../plan/index.ts';
-import type { Split, TableSnapshot } from '../../storage/index.ts';
+import type { Split, TableSnapshot, TableWrite } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
 
 /** A query ready to run: its stages as SQL, with everything that their tasks read. */
@@ -21,8 +21,10 @@ export interface ExecutionStage {
   /** One SELECT over `inputs`. */
   readonly sql: string;
   readonly inputs: readonly ExecutionInput[];
-  /** The fragment's output columns. */
+  /** Of the rows that leave the stage: the fragment's output, or what is said of the files that it wrote. */
   readonly columns: Schema;
+  /** The fragment's rows go to files of a table. */
+  readonly write?: StageWrite;
   readonly output: ExecutionOutput;
   readonly taskCount: number;
   readonly deterministic: boolean;
@@ -30,6 +32,12 @@ export interface ExecutionStage {
   readonly ordered: boolean;
   /** For EXPLAIN: worked out when somebody looks. */
   readonly describe: () => StageDescription;
+}
+
+export interface StageWrite {
+  readonly table: TableWrite;
+  /** The fragment's output columns. */
+  readonly columns: Schema;
 }
 
 export interface StageDescription {

@@ -19,6 +19,7 @@ import { formatType, type Schema, type SqlType } from '../../types/index.ts';
 import type { TaskAttempt } from '../scheduler/index.ts';
 import { toDeltaScan } from './delta-scan.ts';
 import type { ExecutionInput, ExecutionPlan, ExecutionStage, ScanInput } from './execution-plan.ts';
+import { toWriteTask } from './write-task.ts';
 
 /** What the winning attempts of an input stage wrote, by task. */
 export type StageOutputs = ReadonlyMap<number, readonly (readonly PartitionRef[])[]>;
@@ -48,6 +49,7 @@ export function buildTaskRequest(context: TaskRequestContext, id: TaskAttempt): 
     settings: { ...context.settings },
     ordered: stage.ordered,
     reorderJoins: context.plan.original,
+    ...(stage.write === undefined ? {} : { write: toWriteTask(stage.write) }),
   });
 }
 

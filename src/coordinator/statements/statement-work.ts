@@ -15,13 +15,13 @@ import { truncate } from './truncate.ts';
 import { update } from './update.ts';
 import { vacuum } from './vacuum.ts';
 
-/** How a statement is carried out; undefined for queries, which need no executor. */
+/** How a statement is carried out that is no query. */
 export function statementWork(
   statement: Exclude<Statement, ExplainStatement>,
-): StatementWork | undefined {
+): StatementWork {
   switch (statement.kind) {
     case 'query':
-      return undefined;
+      throw new Error('a query needs no executor');
     case 'createSchema':
       return (context) => createSchema(statement, context);
     case 'drop':

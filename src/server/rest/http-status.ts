@@ -17,6 +17,7 @@ const byClass: Readonly<Record<string, number>> = {
   '0A': 400,
   '21': 400,
   '22': 400,
+  '23': 400,
   '26': 400,
   '2B': 400,
   '3F': 400,

@@ -191,10 +191,11 @@ function stageTree(): Record<string, unknown> {
       inputRows: count(),
       inputBytes: count(),
       outputBytes: count(),
+      written: closed({ rows: count(), bytes: count(), files: count('that it added to a table') }),
       elapsedMs: ms("from its first task's start to its last task's end"),
       tasks: { type: 'array', items: taskTree() },
     },
-    ['actualRows', 'inputRows', 'inputBytes', 'outputBytes', 'elapsedMs'],
+    ['actualRows', 'inputRows', 'inputBytes', 'outputBytes', 'written', 'elapsedMs'],
   );
 }
 
