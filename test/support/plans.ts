@@ -112,6 +112,7 @@ export function contextOf(
         bytes: table.bytes ?? rowCount * 50,
         splitCount: table.splitCount ?? 10,
         schema: table.schema,
+        statistics: table.statistics,
       };
     },
   };
