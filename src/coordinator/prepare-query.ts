@@ -105,7 +105,10 @@ export async function bindQuery(
 }
 
 /** The context of one statement that also reads other versions. */
-export function withTables(context: PrepareContext, more: ReadonlyMap<string, TableSnapshot>): PrepareContext {
+export function withTables(
+  context: PrepareContext,
+  more: ReadonlyMap<string, TableSnapshot>,
+): PrepareContext {
   if (more.size === 0) return context;
   const { snapshot } = context;
   return { ...context, snapshot: { ...snapshot, tables: new Map([...snapshot.tables, ...more]) } };

@@ -12,7 +12,14 @@ import {
 import { DuckDb, DuckDbParquetRows, inspectFiles, ShadowCatalog } from '../duckdb/index.ts';
 import { ExchangeReader } from '../exchange/index.ts';
 import { createHttpWorkerClient } from '../rpc/index.ts';
-import { DeltaLog, formatLocation, type ObjectStore, ObjectStores, parseLocation, type S3Options } from '../storage/index.ts';
+import {
+  DeltaLog,
+  formatLocation,
+  type ObjectStore,
+  ObjectStores,
+  parseLocation,
+  type S3Options,
+} from '../storage/index.ts';
 import { FragmentRuntime, hostId, Spool } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import type { Share } from './resources.ts';

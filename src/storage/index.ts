@@ -1,16 +1,49 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
 export type { AddAction, DeltaAction, MetadataAction, ProtocolAction } from './delta/actions.ts';
-export { append, changeRows, changeTable, checkFilesExist, createTable, overwrite, rearrange, replaceTable, restore, shallowClone } from './delta/build-actions.ts';
+export {
+  append,
+  changeRows,
+  changeTable,
+  checkFilesExist,
+  createTable,
+  overwrite,
+  rearrange,
+  replaceTable,
+  restore,
+  shallowClone,
+} from './delta/build-actions.ts';
 export { numRecordsOf } from './delta/check-actions.ts';
-export { addCheck, type ColumnRules, columnRules, dropCheck, nextIdentities, withComment, withDefault, withGeneration, withIdentity } from './delta/column-rules.ts';
-export { commitDelta, type CommitRequest, type CommitResult } from './delta/commit-delta.ts';
+export {
+  addCheck,
+  type ColumnRules,
+  columnRules,
+  dropCheck,
+  nextIdentities,
+  withComment,
+  withDefault,
+  withGeneration,
+  withIdentity,
+} from './delta/column-rules.ts';
+export { type CommitRequest, type CommitResult, commitDelta } from './delta/commit-delta.ts';
 export { storeCommitLog } from './delta/commit-log.ts';
-export { deletionVectorKey, encodeDeletionVector, encodeDeletionVectorName, frameDeletionVectors, readDeletionVector } from './delta/deletion-vector.ts';
+export {
+  deletionVectorKey,
+  encodeDeletionVector,
+  encodeDeletionVectorName,
+  frameDeletionVectors,
+  readDeletionVector,
+} from './delta/deletion-vector.ts';
 export { DeltaLog } from './delta/delta-log.ts';
-export { assignColumnMapping, fieldsToSchema, fieldsToSchemaString, schemaToFields } from './delta/delta-schema.ts';
+export {
+  assignColumnMapping,
+  fieldsToSchema,
+  fieldsToSchemaString,
+  schemaToFields,
+} from './delta/delta-schema.ts';
 export type { DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
 export { DeltaFileCache, deltaTableSnapshot, storedField } from './delta/delta-table-snapshot.ts';
 export { type FileDeletion, toAddAction } from './delta/file-actions.ts';
+export { fileStats, leafColumns } from './delta/file-stats.ts';
 export type { ConflictReason, TransactionReads } from './delta/find-conflict.ts';
 export { planVacuum } from './delta/plan-vacuum.ts';
 export { randomUuid } from './delta/random-uuid.ts';
@@ -28,6 +61,15 @@ export { rangeShardSql } from './sharding/range-shard.ts';
 export { shardClass } from './sharding/shard-class.ts';
 export { hashShardSql } from './sharding/shard-hash-sql.ts';
 export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
+export type {
+  DeltaColumn,
+  DeltaFormat,
+  FileFormat,
+  Sharding,
+  Split,
+  StoredField,
+  TableFile,
+  TableSnapshot,
+} from './table.ts';
 export type { TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
-export type { DeltaColumn, DeltaFormat, FileFormat, Sharding, Split, StoredField, TableFile, TableSnapshot } from './table.ts';
 export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';

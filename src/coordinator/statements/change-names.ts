@@ -120,8 +120,9 @@ export async function rename(
 
 export async function comment(
   { on, name, column, text }: CommentStatement,
-  { catalog, schema, signal, snapshot }: StatementContext,
+  context: StatementContext,
 ): Promise<StatementResult> {
+  const { catalog, schema, signal } = context;
   if (on === 'schema') {
     await atName(name, catalog.names.setComment({ schema: name.name }, undefined, text?.text, signal));
     return noRows;
@@ -142,7 +143,7 @@ export async function comment(
     const names =
       found.kind === 'view'
         ? found.entry.columns
-        : ((await snapshot()).tables.get(found.table.key)?.schema.map((each) => each.name) ?? []);
+        : ((await context.snapshot()).tables.get(found.table.key)?.schema.map((each) => each.name) ?? []);
     columnName = names.find((each) => each.toLowerCase() === column.name.toLowerCase());
     if (columnName === undefined) {
       throw new SkeinError(SqlState.undefinedColumn, `${name.name} has no column ${column.name}`, {

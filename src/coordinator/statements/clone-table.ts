@@ -17,7 +17,8 @@ export async function cloneTable(
 ): Promise<StatementResult> {
   const { catalog, clock, random, signal } = context;
   const { table, snapshot: latest } = await openTarget(source, context);
-  const snapshot = at === undefined ? latest : await table.log.snapshot({ ...(await versionOf(at, context)), signal });
+  const snapshot =
+    at === undefined ? latest : await table.log.snapshot({ ...(await versionOf(at, context)), signal });
   const place =
     location === undefined
       ? catalog.names.newTableLocation(name)

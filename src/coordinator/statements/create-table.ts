@@ -128,13 +128,7 @@ async function makeTable(
   const written = withData ? await writeRows(definition, query, context) : { files: [], rows: 0 };
   try {
     if (replaced === undefined) await commitNew(definition, written.files, query !== undefined, context);
-    else
-      await commitReplaced(
-        definition,
-        await replaced.log.snapshot({ signal }),
-        written.files,
-        context,
-      );
+    else await commitReplaced(definition, await replaced.log.snapshot({ signal }), written.files, context);
   } catch (error) {
     await context.releaseWritten(location, written.files);
     throw error;
@@ -182,11 +176,12 @@ async function commitNew(
   { location, protocol, metadata }: TableDefinition,
   files: readonly WrittenFile[],
   selected: boolean,
-  { clock, random, signal, store }: StatementContext,
+  context: StatementContext,
 ): Promise<void> {
+  const { clock, random, signal } = context;
   const nowMs = clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
-  const objects = store(location);
+  const objects = context.store(location);
   const result = await commitDelta({
     store: objects,
     log: storeCommitLog(objects),
@@ -215,11 +210,12 @@ async function commitReplaced(
   { location, metadata, needed }: TableDefinition,
   snapshot: DeltaSnapshot,
   files: readonly WrittenFile[],
-  { clock, random, signal, store }: StatementContext,
+  context: StatementContext,
 ): Promise<void> {
+  const { clock, random, signal } = context;
   const nowMs = clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
-  const objects = store(location);
+  const objects = context.store(location);
   const result = await commitDelta({
     store: objects,
     log: storeCommitLog(objects),

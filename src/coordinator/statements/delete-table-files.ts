@@ -9,11 +9,12 @@ const keysAtOnce = 1000;
  */
 export async function deleteTableFiles(
   { kind, location }: OpenedTable,
-  { store, signal }: Pick<StatementContext, 'store' | 'signal'>,
+  context: Pick<StatementContext, 'store' | 'signal'>,
 ): Promise<void> {
   if (kind !== 'managed') return;
   try {
-    const files = store(location);
+    const { signal } = context;
+    const files = context.store(location);
     const log: string[] = [];
     let keys: string[] = [];
     for await (const { key } of files.list('', { signal })) {

@@ -1,5 +1,5 @@
 import type { DescribeDetailStatement, DescribeHistoryStatement } from '../../sql/index.ts';
-import { scalar, type Schema, type SqlValue } from '../../types/index.ts';
+import { type Schema, type SqlValue, scalar } from '../../types/index.ts';
 import { openTarget } from './delta-target.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 

@@ -54,7 +54,11 @@ async function optimized(
   });
   const order = orderBy.length === 0 ? '' : ` ORDER BY ${zOrderSql(orderBy)}`;
   const outcome = await context.runWrite({
-    query: { sql: `SELECT ${items.join(', ')} FROM ${part.from}${order}`, offset: undefined, tables: part.tables },
+    query: {
+      sql: `SELECT ${items.join(', ')} FROM ${part.from}${order}`,
+      offset: undefined,
+      tables: part.tables,
+    },
     write: () => deltaWrite(snapshot),
     ...(zOrderBy.length > 0 ? { layout: { kind: 'anywhere' } } : {}),
   });

@@ -1,11 +1,18 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
 import type { ShowPattern, ShowStatement } from '../../sql/index.ts';
-import { liveRowsOf } from './touched-files.ts';
-import { formatType, quoteIdentifier, quoteLiteral, type Schema, type SqlValue, scalar } from '../../types/index.ts';
+import {
+  formatType,
+  quoteIdentifier,
+  quoteLiteral,
+  type Schema,
+  type SqlValue,
+  scalar,
+} from '../../types/index.ts';
 import { type DeltaTarget, openTarget } from './delta-target.ts';
 import { shardingOfTable } from './delta-write.ts';
 import { atName, qualifyName } from './qualify-name.ts';
 import type { ResultRows, StatementContext, StatementResult } from './statement-context.ts';
+import { liveRowsOf } from './touched-files.ts';
 
 const text = scalar('VARCHAR');
 const count = scalar('BIGINT');
@@ -117,7 +124,9 @@ export function createTableSql(target: DeltaTarget): string {
   });
   const checks = rules.checks.map(({ name, sql }) => `CONSTRAINT ${quoteIdentifier(name)} CHECK (${sql})`);
   const hidden = (key: string): boolean =>
-    key.startsWith('delta.constraints.') || key === 'skein.sharding' || key === 'delta.columnMapping.maxColumnId';
+    key.startsWith('delta.constraints.') ||
+    key === 'skein.sharding' ||
+    key === 'delta.columnMapping.maxColumnId';
   const properties = Object.entries(metadata.configuration).filter(([key]) => !hidden(key));
   return [
     `CREATE TABLE ${[table.schema, table.name].map(quoteIdentifier).join('.')} (`,
@@ -130,7 +139,9 @@ export function createTableSql(target: DeltaTarget): string {
     ...(table.kind === 'external' ? [`LOCATION ${quoteLiteral(table.location)}`] : []),
     ...(properties.length === 0
       ? []
-      : [`WITH (${properties.map(([key, value]) => `${quoteLiteral(key)} = ${quoteLiteral(value)}`).join(', ')})`]),
+      : [
+          `WITH (${properties.map(([key, value]) => `${quoteLiteral(key)} = ${quoteLiteral(value)}`).join(', ')})`,
+        ]),
     ...(metadata.description === undefined ? [] : [`COMMENT ${quoteLiteral(metadata.description)}`]),
   ].join('\n');
 }
@@ -167,7 +178,12 @@ function grouped(target: DeltaTarget, name: string, keyOf: (file: File) => strin
   }
   return rowsOf(
     { [name]: text, files: count, bytes: count, rows: count },
-    [...groups].map(([key, { files, bytes, rows }]) => [key, BigInt(files), BigInt(bytes), countOrNull(rows)]),
+    [...groups].map(([key, { files, bytes, rows }]) => [
+      key,
+      BigInt(files),
+      BigInt(bytes),
+      countOrNull(rows),
+    ]),
   );
 }
 

@@ -220,7 +220,8 @@ describe('a statement that writes', () => {
 
 describe('EXPLAIN', () => {
   const explain = async (explained: string): Promise<string> => {
-    const create = 'CREATE OR REPLACE TABLE explained (k BIGINT, mode VARCHAR, c VARCHAR) PARTITIONED BY (mode)';
+    const create =
+      'CREATE OR REPLACE TABLE explained (k BIGINT, mode VARCHAR, c VARCHAR) PARTITIONED BY (mode)';
     const own = await startTestEngine({ dataDir: join(scratch, 'data'), workers: 2 });
     try {
       await own.rows(create);
@@ -236,7 +237,9 @@ describe('EXPLAIN', () => {
     const text = await explain(
       'EXPLAIN INSERT INTO explained SELECT l_orderkey, l_shipmode, l_comment FROM lineitem WHERE l_quantity > 10',
     );
-    expect(text).toMatch(/write table .*_tables\/main\/explained-.* ~49,122\n +columns: k, c\n +partitioned by: mode/);
+    expect(text).toMatch(
+      /write table .*_tables\/main\/explained-.* ~49,122\n +columns: k, c\n +partitioned by: mode/,
+    );
     expect(text).toMatch(/^0 rows in the table$/m);
   });
 

@@ -16,9 +16,7 @@ import { update } from './update.ts';
 import { vacuum } from './vacuum.ts';
 
 /** How a statement is carried out that is no query. */
-export function statementWork(
-  statement: Exclude<Statement, ExplainStatement>,
-): StatementWork {
+export function statementWork(statement: Exclude<Statement, ExplainStatement>): StatementWork {
   switch (statement.kind) {
     case 'query':
       throw new Error('a query needs no executor');

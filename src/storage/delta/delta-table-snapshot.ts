@@ -5,7 +5,8 @@ import type { AddAction } from './actions.ts';
 import { resolveDataPath } from './data-path.ts';
 import type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta-snapshot.ts';
 import { columnStatistics } from './delta-statistics.ts';
-import { crc32Tag, parseSharding, shardingProperty, shardTag } from './sharding-property.ts';
+import { crc32Of, shardOf } from './file-actions.ts';
+import { parseSharding, shardingProperty } from './sharding-property.ts';
 import { storedType } from './stored-type.ts';
 
 /** Rows of a row group as most writers make them: a large file is cut at multiples of it. */
@@ -112,27 +113,22 @@ function tableFile(
   groups: Map<number, readonly number[]>,
 ): TableFile {
   const rowCount = numRecords(add.stats);
-  const shard = numberTag(add, shardTag);
   return {
     path: dataPath(location, add.path),
     bytes: add.size,
     modifiedMs: undefined,
     rowGroups: rowCount === undefined ? undefined : rowGroupsOf(rowCount, groups),
     delta: {
+      logPath: add.path,
       rowCount,
       // The protocol takes '' for NULL.
       partitionValues: partitionNames.map((name) => add.partitionValues[name] || null),
       deletionVector: add.deletionVector,
       stats: add.stats,
-      shard,
-      crc32: numberTag(add, crc32Tag),
+      shard: shardOf(add),
+      crc32: crc32Of(add),
     },
   };
-}
-
-function numberTag(add: AddAction, name: string): number | undefined {
-  const text = add.tags?.[name];
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** Rows of the file that are not deleted. */

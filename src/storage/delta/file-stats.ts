@@ -30,9 +30,14 @@ interface NamedField {
 export function leafColumns(fields: readonly NamedField[], above: readonly string[] = []): StatsColumn[] {
   return fields.flatMap(({ name, type, children }) => {
     const path = [...above, name];
-    if (type.kind === 'struct') return leafColumns(children, path);
+    if (type.kind === 'struct') return leafColumns(children.length > 0 ? children : plainFields(type), path);
     return [{ path, type: storedType(type) ?? type }];
   });
+}
+
+/** Fields named as the type names them. */
+function plainFields({ fields }: Extract<SqlType, { kind: 'struct' }>): readonly NamedField[] {
+  return fields.map(({ name, type }) => ({ name, type, children: [] }));
 }
 
 /**
@@ -147,7 +152,7 @@ function bound(
     case 'DOUBLE':
       // DuckDB does not tell -0 from 0: each side takes the one that bounds both.
       if (/^-?0\.0$/.test(value)) return side === 'min' ? '-0.0' : '0.0';
-      return numberJson(value);
+      return isPrintedRight(Number(value)) ? numberJson(value) : undefined;
     case 'BOOLEAN':
       return /^(1|true)$/.test(value) ? 'true' : 'false';
     case 'DATE':
@@ -160,6 +165,12 @@ function bound(
     default:
       return undefined;
   }
+}
+
+/** DuckDB 1.5.6 prints some doubles of large exponents wrong: 2^81 as 2^82. */
+function isPrintedRight(value: number): boolean {
+  const size = Math.abs(value);
+  return size === 0 || (size >= 1e-15 && size <= 1e15);
 }
 
 function numberJson(value: string): string | undefined {

@@ -4,10 +4,6 @@ import type { DeltaField } from './delta-snapshot.ts';
 
 /** Table property that says how rows are divided among shards: JSON, columns by their physical names. */
 export const shardingProperty = 'skein.sharding';
-/** Tag of an add action: the number of the shard that the file's rows belong to. */
-export const shardTag = 'skein.shard';
-/** Tag of an add action: CRC-32 of the file's bytes, in decimal. */
-export const crc32Tag = 'skein.crc32';
 
 /** `{"kind":"hash","columns":["id"],"shards":8}`, `{"kind":"range","column":"at","splits":["2024-01-01"]}` ... */
 export function formatSharding(sharding: Sharding, fields: readonly DeltaField[]): string {

@@ -6,6 +6,8 @@ import { parquetRowCount } from '../../exchange/index.ts';
 import { abortReason, malformed, type RunTaskRequest } from '../../rpc/index.ts';
 import {
   dataFileKey,
+  fileStats,
+  leafColumns,
   type ObjectStore,
   pathOfKey,
   type TableWrite,
@@ -16,7 +18,6 @@ import {
 import { exchangeParquetOptions, formatType, quoteLiteral } from '../../types/index.ts';
 import { checkRequired } from './check-required.ts';
 import { type CopiedFile, copyRows } from './copy-rows.ts';
-import { fileStatistics } from './file-statistics.ts';
 import { readWriteTask } from './read-write-task.ts';
 
 /** The store of a location. @throws SkeinError 42501 where this process may not write there */
@@ -199,7 +200,7 @@ async function describe(
     bytes,
     rows,
     partitionValues: Object.fromEntries(values),
-    stats: fileStatistics(file),
+    stats: fileStats(leafColumns(table.columns.map(({ stored }) => stored)), rows, file.columns),
     shard: file.shard,
     crc32,
   };
