@@ -5,6 +5,9 @@ import { explainListenError, listenHost } from './listen-address.ts';
 import { packageVersion } from './package-version.ts';
 import { closeWithin, serveUntilInterrupted } from './serve.ts';
 
+/** What closing takes, at most, once the queries have ended. */
+const closeMs = 10_000;
+
 /** Serves --data until the user ends it. @param workers in this process */
 export async function serveCoordinator(context: CommandContext, workers: number): Promise<number> {
   const { config, out } = context;
@@ -22,6 +25,7 @@ export async function serveCoordinator(context: CommandContext, workers: number)
     memoryBytes: memory,
     token: clusterToken,
     spoolDir: spoolFolder(config),
+    drainMs: drainTimeout,
   }).catch((error: unknown) => {
     throw explainListenError(error, host, port);
   });
@@ -46,7 +50,7 @@ export async function serveCoordinator(context: CommandContext, workers: number)
     await out.write(`${lines.join('\n')}\n`);
     await serveUntilInterrupted(context);
   } finally {
-    await closeWithin(() => server.close(), drainTimeout, context);
+    await closeWithin(() => server.close(), drainTimeout + closeMs, context);
   }
   return 0;
 }

@@ -29,6 +29,7 @@ import { QueryRecord } from './query-record.ts';
 import { QueryRunner } from './query-runner.ts';
 import type {
   ClusterInfo,
+  Health,
   QueryHandle,
   QueryInfo,
   QueryRequest,
@@ -210,14 +211,38 @@ class CoordinatorQueryService implements QueryService {
     }
   }
 
-  async close(): Promise<void> {
+  health(): Health {
+    const { version, members } = this.#options;
+    return {
+      version,
+      uptimeMs: this.#clock.monotonic() - this.#startedAt,
+      workers: members.aliveCount(),
+    };
+  }
+
+  async close({ graceMs = 0 }: { readonly graceMs?: number } = {}): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    if (graceMs > 0) await this.#ended(graceMs);
     const reason = new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
     for (const record of this.#history.newestFirst()) record.controller.abort(reason);
     await Promise.all(this.#history.newestFirst().flatMap((record) => record.cleanup));
     await this.#kept.close();
     this.#releaser.close();
+  }
+
+  /** Resolves when every query has ended, or after `withinMs`. */
+  async #ended(withinMs: number): Promise<void> {
+    const running = this.#history.newestFirst().filter((record) => !record.hasEnded);
+    const all = Promise.all(
+      running.map((record) => new Promise<void>((resolve) => record.onEnd.push(resolve))),
+    );
+    let cancelTimer = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancelTimer = this.#clock.after(withinMs, resolve);
+    });
+    await Promise.race([all, late]);
+    cancelTimer();
   }
 
   /** Makes the record, and ends it when its signal or its caller's aborts. */
@@ -479,6 +504,9 @@ class CoordinatorQueryService implements QueryService {
     record.state =
       error === undefined ? 'finished' : error.sqlState === SqlState.queryCanceled ? 'canceled' : 'failed';
     for (const callback of record.onEnd.splice(0)) callback();
+    void Promise.all(record.cleanup).then(() => {
+      record.times.released = this.#clock.monotonic();
+    });
     for (const { id } of this.#history.ended(record)) void this.#kept.drop(id);
   }
 }

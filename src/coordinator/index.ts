@@ -10,6 +10,7 @@ export { treeToDot } from './observe/tree-to-dot.ts';
 export { defaultQueryLimits, type QueryLimits } from './query-limits.ts';
 export type {
   ClusterInfo,
+  Health,
   QueryErrorInfo,
   QueryHandle,
   QueryInfo,

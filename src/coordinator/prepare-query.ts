@@ -239,7 +239,14 @@ export function plannerContext({ snapshot, parallelism, broadcastBytes }: Prepar
       const table = snapshot.tables.get(name);
       if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
       const { rowCount, bytes, schema, statistics } = table;
-      return { rowCount, bytes, schema, statistics, splitCount: countSplits(table) };
+      return {
+        rowCount,
+        bytes,
+        schema,
+        statistics,
+        splitCount: countSplits(table),
+        fileCount: table.files.length,
+      };
     },
   };
 }

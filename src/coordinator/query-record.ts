@@ -14,6 +14,7 @@ interface Times {
   admitted: number | undefined;
   planned: number | undefined;
   ended: number | undefined;
+  released: number | undefined;
 }
 
 /** All that is known of a query, while it runs and in the history. */
@@ -47,7 +48,13 @@ export class QueryRecord {
     this.submittedAt = submittedAt;
     // Every task and every wait of the query listens.
     setMaxListeners(0, this.controller.signal);
-    this.times = { submitted: monotonicNow, admitted: undefined, planned: undefined, ended: undefined };
+    this.times = {
+      submitted: monotonicNow,
+      admitted: undefined,
+      planned: undefined,
+      ended: undefined,
+      released: undefined,
+    };
   }
 
   get hasEnded(): boolean {
@@ -96,7 +103,7 @@ export class QueryRecord {
   }
 
   #stats(monotonicNow: number): QueryStats {
-    const { submitted, admitted, planned, ended } = this.times;
+    const { submitted, admitted, planned, ended, released } = this.times;
     const now = ended ?? monotonicNow;
     return {
       state: this.state,
@@ -107,6 +114,7 @@ export class QueryRecord {
       ...runTotals(this.plan, this.run),
       workers: this.workers,
       bypassed: this.plan?.bypassed ?? false,
+      ...(released === undefined || ended === undefined ? {} : { cleanupMs: released - ended }),
     };
   }
 }

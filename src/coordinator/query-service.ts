@@ -48,6 +48,8 @@ export interface QueryStats {
   readonly workers: number;
   /** True when the query ran as one fragment because it was small. */
   readonly bypassed: boolean;
+  /** From the query's end until every worker had stopped its tasks and deleted its files; absent until then. */
+  readonly cleanupMs?: number;
 }
 
 export interface QueryErrorInfo {
@@ -130,6 +132,13 @@ export interface ClusterInfo {
   }[];
 }
 
+export interface Health {
+  readonly version: string;
+  readonly uptimeMs: number;
+  /** That are alive, as far as is known. */
+  readonly workers: number;
+}
+
 /** The one way to run SQL. */
 export interface QueryService {
   /** Resolves when the query is planned and its columns are known; rejects with SkeinError where it cannot be. */
@@ -148,5 +157,8 @@ export interface QueryService {
   /** False when there is no such query; true also when it had already ended. Resolves when its tasks have stopped. */
   cancel(id: string): Promise<boolean>;
   cluster(): Promise<ClusterInfo>;
-  close(): Promise<void>;
+  /** Of this process alone: answers at once, whatever the data folder and the workers do. */
+  health(): Health;
+  /** Takes no more queries, gives those that run `graceMs` (default 0) to end, and cancels the rest. */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
 }

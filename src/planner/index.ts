@@ -1,3 +1,4 @@
+export { mustMergeAsof } from './asof-nulls.ts';
 export { createEstimator, type Estimator } from './estimate.ts';
 export { formatExpr } from './format-expression.ts';
 export { operatorTree } from './operator-tree.ts';

@@ -16,6 +16,7 @@ export interface PlannerTable {
   readonly schema: Schema;
   /** Pieces its scan can be cut into; 1 means it cannot. */
   readonly splitCount: number;
+  readonly fileCount?: number;
   /** One a column of the schema, where the files have any. */
   readonly statistics?: readonly (ColumnStatistics | undefined)[] | undefined;
 }

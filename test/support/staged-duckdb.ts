@@ -37,6 +37,7 @@ const sessionSettings = { TimeZone: 'UTC', asof_loop_join_threshold: '0' };
 const SPLIT_ROWS = 7;
 
 interface TableFacts {
+  readonly fileCount: number;
   readonly schema: Schema;
   readonly rowCount: number;
 }
@@ -89,7 +90,7 @@ export class StagedDuckDb implements Runner {
         .columnTypes()
         .map((type, index) => ({ name: result.columnName(index), type: fromDuckDbType(type) }));
       const [[count] = []] = await (await connection.run(`SELECT count(*) FROM ${table}`)).getRows();
-      facts.set(`main.${name}`, { schema, rowCount: Number(count) });
+      facts.set(`main.${name}`, { schema, rowCount: Number(count), fileCount: from.includes('*') ? 2 : 1 });
     }
     connection.closeSync();
     const directory = await mkdtemp(join(tmpdir(), 'skein-staged-'));

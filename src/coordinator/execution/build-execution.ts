@@ -12,6 +12,7 @@ import {
   type DistributedPlan,
   type Estimator,
   formatExpr,
+  mustMergeAsof,
   operatorTree,
   type PlannerContext,
   type StagePlan,
@@ -230,6 +231,7 @@ function buildStage(
     output: root ? { kind: 'result' } : buildOutput(stage),
     taskCount,
     deterministic: stage.deterministic,
+    ...(mustMergeAsof(stage.fragment) ? { settings: { asof_loop_join_threshold: '0' } } : {}),
     ordered: stage.ordered,
     describe: once(() => ({
       operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows),

@@ -28,6 +28,8 @@ export interface ExecutionStage {
   readonly output: ExecutionOutput;
   readonly taskCount: number;
   readonly deterministic: boolean;
+  /** Of DuckDB, besides the session's: what the fragment's answer depends on. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** The fragment's row order is kept. */
   readonly ordered: boolean;
   /** For EXPLAIN: worked out when somebody looks. */

@@ -46,7 +46,7 @@ export function buildTaskRequest(context: TaskRequestContext, id: TaskAttempt): 
     columns: toColumns(stage.columns),
     wireColumns: toWireColumns(context, stage.columns),
     output: buildOutput(stage),
-    settings: { ...context.settings },
+    settings: { ...context.settings, ...stage.settings },
     ordered: stage.ordered,
     reorderJoins: context.plan.original,
     ...(stage.write === undefined ? {} : { write: toWriteTask(stage.write) }),

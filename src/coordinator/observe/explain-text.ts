@@ -21,7 +21,7 @@ export function explainText(tree: QueryTree, analyzed: boolean): string {
   if (root !== undefined) printStage(tree, root, '', '', analyzed, printed, lines);
   for (const note of tree.notes) lines.push('', `Note: ${note}`);
   for (const stage of tree.stages) {
-    lines.push('', `${title(tree, stage)} runs this SQL:`, ...indent(stage.sql.split('\n'), '  '));
+    lines.push('', `${title(tree, stage)} runs this SQL:`, ...indent(sqlLines(stage.sql), '  '));
   }
   return lines.join('\n');
 }
@@ -106,6 +106,18 @@ function taskLines({ task, attempts }: TaskTree): string[] {
           ? ''
           : ` (${shorten(attempt.error)})`;
     return `task ${task}${number} on ${attempt.worker}:${state}${outcome} in ${formatDuration(attempt.elapsedMs)}`;
+  });
+}
+
+/** A line of SQL longer than this holds a constant that nobody reads; the tree as JSON has it in full. */
+const sqlLineLength = 2_000;
+
+function sqlLines(sql: string): string[] {
+  return sql.split('\n').map((line) => {
+    if (line.length <= sqlLineLength) return line;
+    const half = sqlLineLength >> 1;
+    const left = formatCount(line.length - 2 * half);
+    return `${line.slice(0, half)} /* ... ${left} characters ... */ ${line.slice(-half)}`;
   });
 }
 
