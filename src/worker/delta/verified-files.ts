@@ -1,5 +1,4 @@
-import { SkeinError, SqlState } from '../../common/index.ts';
-import { checksumFile, Semaphore } from '../../exchange/index.ts';
+import { checksumFile, Semaphore, SkeinError, SqlState } from '../../common/index.ts';
 import { abortReason } from '../../rpc/index.ts';
 
 const filesKept = 100_000;
