@@ -1,3 +1,24 @@
+export type {
+  AddAction,
+  CommitInfo,
+  DeletionVectorDescriptor,
+  DeltaAction,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  TransactionAction,
+} from './delta/actions.ts';
+export { type CommitSummary, DeltaLog, type DeltaLogOptions } from './delta/delta-log.ts';
+export type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
+export { DeltaFileCache, deltaTableSnapshot } from './delta/delta-table-snapshot.ts';
+export type { ParquetColumn, ParquetObject, ParquetRows, ScratchFile } from './delta/parquet-rows.ts';
+export {
+  crc32Tag,
+  formatSharding,
+  parseSharding,
+  shardingProperty,
+  shardTag,
+} from './delta/sharding-property.ts';
 export {
   type ByteRange,
   changedObject,
