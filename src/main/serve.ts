@@ -41,6 +41,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const { limits, membershipLimits } = options;
     const core = await startCore({
       data: options.data,
+      externalRoots: options.externalRoots ?? [],
+      s3: options.s3 ?? {},
       share: shares.coordinator,
       spoolDir,
       token,

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { type CatalogSnapshot, FileCatalog } from '../../src/catalog/index.ts';
+import { type Catalog, type CatalogSnapshot, WarehouseCatalog } from '../../src/catalog/index.ts';
 import { systemClock, systemRandom, workerId } from '../../src/common/index.ts';
 import {
   createQueryService,
@@ -10,9 +10,10 @@ import {
   type QueryLimits,
   type QueryService,
 } from '../../src/coordinator/index.ts';
-import { DuckDb, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
+import { DuckDb, DuckDbParquetRows, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
 import { ExchangeReader } from '../../src/exchange/index.ts';
 import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../../src/rpc/index.ts';
+import { DeltaLog, ObjectStores } from '../../src/storage/index.ts';
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
 
@@ -27,6 +28,7 @@ export interface TestEngineOptions {
 /** A coordinator and workers in this process, put together by hand. */
 export interface TestEngine {
   readonly service: QueryService;
+  readonly catalog: Catalog;
   readonly members: Membership;
   readonly workers: readonly Worker[];
   /** Folder under which every node of the engine has its spool. */
@@ -64,13 +66,22 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   });
   const self = { workerId: workerId('coordinator'), url: '', hostId: hostId() };
   const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self });
-  const catalog = new FileCatalog({
-    dir: dataDir,
-    clock: systemClock,
-    inspect: async (kind, files, keys, signal) => {
+  const stores = new ObjectStores(common);
+  const parquet = new DuckDbParquetRows({
+    duckDb: duckdb,
+    scratchFolder: join(spool.root, 'checkpoints'),
+    random: systemRandom,
+  });
+  const catalog = new WarehouseCatalog({
+    store: stores.open(dataDir),
+    openStore: (location) => stores.open(location),
+    openLog: (store) => new DeltaLog({ store, parquet }),
+    inspect: async (kind, files, keys, signal, given) => {
       await using connection = await duckdb.connect();
-      return await inspectFiles(connection, kind, files, keys, signal);
+      return await inspectFiles(connection, kind, files, keys, signal, given);
     },
+    externalRoots: [],
+    ...common,
   });
   const members = new Membership({
     clock: systemClock,
@@ -121,6 +132,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   });
   return {
     service,
+    catalog,
     members,
     workers,
     spoolDir,
