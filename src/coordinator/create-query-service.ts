@@ -1,4 +1,4 @@
-import type { Catalog, CatalogSnapshot } from '../catalog/index.ts';
+import type { Catalog, CatalogSnapshot, SnapshotOptions } from '../catalog/index.ts';
 import {
   type Clock,
   canceledError,
@@ -15,6 +15,7 @@ import { noBatches, oneBatch, watched } from './batches.ts';
 import { hasUntravelled } from './execution/build-execution.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
 import { QueryRun } from './execution/query-run.ts';
+import { findVersion } from './find-version.ts';
 import { KeptResults } from './kept-results.ts';
 import type { Membership } from './members/index.ts';
 import { buildTree } from './observe/build-tree.ts';
@@ -38,6 +39,8 @@ import { SpoolReleaser } from './release-spool.ts';
 import { samePlanned, whyWhole } from './replan.ts';
 import { rootRows } from './result-rows.ts';
 import { readSettings, type SessionSettings } from './settings.ts';
+import { snapshotNames } from './snapshot-names.ts';
+import { systemRows } from './system/index.ts';
 
 export interface QueryServiceOptions {
   readonly catalog: Catalog;
@@ -219,10 +222,19 @@ class CoordinatorQueryService implements QueryService {
     { record, request, statement, settings }: Submission,
     wholeBecause?: string,
   ): Promise<Prepared> {
-    const snapshot = await this.#options.catalog.snapshot(record.signal, { fresh: record.run !== undefined });
-    const context = this.#context(record, request.schema ?? 'main', settings, snapshot);
     const { sql, offset } = queryOf(statement);
-    return await prepareQuery(sql, offset, request.params, { ...context, wholeBecause });
+    const prepareWith = async (options: SnapshotOptions): Promise<Prepared> => {
+      const snapshot = await this.#options.catalog.snapshot(record.signal, options);
+      const context = this.#context(record, request.schema ?? 'main', settings, snapshot);
+      return await prepareQuery(sql, offset, request.params, { ...context, wholeBecause });
+    };
+    try {
+      return await prepareWith({ fresh: record.run !== undefined, ...snapshotNames(sql) });
+    } catch (error) {
+      if (!(error instanceof SkeinError) || error.sqlState !== SqlState.undefinedTable) throw error;
+      // Another process may have made it a moment ago; and if not, all names are there for a hint.
+      return await prepareWith({ fresh: true });
+    }
   }
 
   #context(
@@ -243,6 +255,7 @@ class CoordinatorQueryService implements QueryService {
       broadcastBytes: this.#limits.broadcastBytes,
       wholeBecause: undefined,
       evaluate: (sql) => this.#evaluate(record, sql, context),
+      tableAt: (wanted) => findVersion(this.#options.catalog, wanted, record.signal),
       signal: record.signal,
     };
     return context;
@@ -415,7 +428,16 @@ class CoordinatorQueryService implements QueryService {
     record: QueryRecord,
     prepared: Extract<Prepared, { kind: 'catalog' }>,
   ): AsyncGenerator<RecordBatch, void> {
-    const stream = await this.#options.shadow.stream(prepared.bound, record.signal);
+    const { catalog, members, shadow } = this.#options;
+    const { signal } = record;
+    const rows = await systemRows(prepared.bound.system, {
+      catalog,
+      signal,
+      snapshot: () => catalog.snapshot(signal),
+      queries: () => this.list(),
+      workers: () => members.describe(signal),
+    });
+    const stream = await shadow.stream(prepared.bound, signal, rows);
     for await (const batch of stream.batches) yield { ...batch, schema: prepared.columns };
   }
 

@@ -1,6 +1,6 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
 import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
-import type { BoundCatalogQuery, BoundQuery } from '../duckdb/index.ts';
+import type { BoundCatalogQuery, BoundQuery, VersionRequest } from '../duckdb/index.ts';
 import type { PlanNode } from '../plan/index.ts';
 import {
   applyRules,
@@ -10,7 +10,7 @@ import {
   planDistributed,
 } from '../planner/index.ts';
 import { tokenize } from '../sql/index.ts';
-import { countSplits } from '../storage/index.ts';
+import { countSplits, type TableSnapshot } from '../storage/index.ts';
 import type { Schema, SqlValue } from '../types/index.ts';
 import {
   buildExecution,
@@ -24,6 +24,7 @@ import type { ExecutionPlan, StageDescription } from './execution/execution-plan
 import type { Binder } from './ports.ts';
 import type { QueryRequest } from './query-service.ts';
 import type { SessionSettings } from './settings.ts';
+import { systemSchemas } from './system/index.ts';
 
 export interface PrepareContext {
   readonly binder: Binder;
@@ -41,6 +42,8 @@ export interface PrepareContext {
   readonly broadcastBytes: number;
   /** Runs an inner query: PIVOT needs its values before it can be bound. */
   readonly evaluate: (sql: string) => Promise<readonly (readonly SqlValue[])[]>;
+  /** Finds another version of a table than the snapshot's. */
+  readonly tableAt: (request: VersionRequest) => Promise<TableSnapshot>;
   readonly signal: AbortSignal;
 }
 
@@ -58,13 +61,14 @@ export async function prepareQuery(
   params: QueryRequest['params'],
   context: PrepareContext,
 ): Promise<Prepared> {
-  const bound = await bind(sql, offset, params, context);
+  const versions = new Map<string, TableSnapshot>();
+  const bound = await bind(sql, offset, params, context, versions);
   switch (bound.kind) {
     case 'catalog':
       return { kind: 'catalog', columns: bound.columns, bound };
     case 'whole':
     case 'plan':
-      return { kind: 'run', columns: bound.columns, plan: planBound(bound, context) };
+      return { kind: 'run', columns: bound.columns, plan: planBound(bound, withTables(context, versions)) };
     default:
       return assertNever(bound);
   }
@@ -75,6 +79,7 @@ async function bind(
   offset: number,
   params: QueryRequest['params'],
   context: PrepareContext,
+  versions: Map<string, TableSnapshot>,
 ): Promise<BoundQuery> {
   const { snapshot, settings, schema, evaluate, signal } = context;
   try {
@@ -84,12 +89,25 @@ async function bind(
       schema,
       settings: settings.duckdb,
       tables: snapshot,
+      tableAt: async (request) => {
+        const table = await context.tableAt(request);
+        versions.set(table.name, table);
+        return table;
+      },
+      systemTables: systemSchemas,
       evaluate,
       signal,
     });
   } catch (error) {
     throw brokenTable(error, sql, snapshot) ?? shifted(error, offset);
   }
+}
+
+/** The context of one statement that also reads other versions. */
+function withTables(context: PrepareContext, more: ReadonlyMap<string, TableSnapshot>): PrepareContext {
+  if (more.size === 0) return context;
+  const { snapshot } = context;
+  return { ...context, snapshot: { ...snapshot, tables: new Map([...snapshot.tables, ...more]) } };
 }
 
 /** A table whose files cannot be read is not there to be bound: its own error says more than that it is unknown. */
