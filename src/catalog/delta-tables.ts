@@ -61,7 +61,10 @@ export class DeltaTables {
 
   async at(location: string, key: string, at: TableVersion, signal: AbortSignal): Promise<TableSnapshot> {
     const table = this.#open(location);
-    const snapshot = await table.log.snapshot({ ...at, signal });
+    const latest = 'timestampMs' in at ? await table.latest.look() : undefined;
+    // After its last commit a table is as that left it.
+    const isLatest = latest !== undefined && 'timestampMs' in at && at.timestampMs >= latest.timestampMs;
+    const snapshot = isLatest ? latest : await table.log.snapshot({ ...at, signal });
     return deltaTableSnapshot(snapshot, `${key}@v${snapshot.version}`, table.files);
   }
 

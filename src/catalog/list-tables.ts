@@ -23,7 +23,7 @@ export interface ListedTable {
 }
 
 /** A table that is there because its files are. */
-export interface DiscoveredTable {
+interface DiscoveredTable {
   readonly name: string;
   /** Of the file or folder. */
   readonly location: string;

@@ -398,3 +398,17 @@ test('a Delta table of 100,000 files is made into a snapshot in no time, and the
   expect(again?.files).toHaveLength(100_001);
   expect(again?.files[7]).toBe(first.tables.get('main.t')?.files[7]);
 });
+
+test('a warehouse that is no folder has its Delta tables and names', async () => {
+  const root = 'memory://warehouse/prefix';
+  const store = stores.open(root);
+  const log = new FakeLog(`${root}/events`);
+  logs.set(`${root}/events`, log);
+  log.versions.push(deltaSnapshot(`${root}/events`, 0, [add('a.parquet', 4)]));
+  await store.putIfAbsent(`events/_delta_log/${'0'.repeat(20)}.json`, new Uint8Array([1]));
+  const catalog = catalogOf(root);
+  await catalog.names.createSchema('sales', undefined, new AbortController().signal);
+  const { tables, schemas } = await look(catalog);
+  expect(tables.get('main.events')?.files[0]?.path).toBe(`${root}/events/a.parquet`);
+  expect(schemas).toEqual(['main', 'sales']);
+});

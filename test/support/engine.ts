@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { type CatalogSnapshot, WarehouseCatalog } from '../../src/catalog/index.ts';
+import { type Catalog, type CatalogSnapshot, WarehouseCatalog } from '../../src/catalog/index.ts';
 import { systemClock, systemRandom, workerId } from '../../src/common/index.ts';
 import {
   createQueryService,

@@ -34,7 +34,7 @@ export interface ShadowView {
 }
 
 /** On a schema, a table or view, or a column. */
-export interface ShadowComment {
+interface ShadowComment {
   readonly schema: string;
   readonly name: string | undefined;
   readonly column: string | undefined;
