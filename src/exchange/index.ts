@@ -1,5 +1,4 @@
 export { LostInputError } from '../rpc/index.ts';
-export { checksumFile } from './checksum.ts';
 export {
   type CacheStats,
   type ExchangeFaults,

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { FileCatalog, type InspectFiles } from '../catalog/index.ts';
 import { SkeinError, SqlState, systemClock, systemRandom, workerId } from '../common/index.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import { DuckDb, inspectFiles, ShadowCatalog } from '../duckdb/index.ts';
 import { ExchangeReader } from '../exchange/index.ts';
 import { createHttpWorkerClient } from '../rpc/index.ts';
-import { FragmentRuntime, hostId, Spool } from '../worker/index.ts';
+import { FragmentRuntime, hostId, Spool, TableFiles } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import type { Share } from './resources.ts';
 import { version } from './version.ts';
@@ -39,6 +39,8 @@ export interface CoordinatorCore {
 
 /** Fetched inputs of root fragments that are kept beyond their query. */
 const cacheBytes = 64 * 1024 * 1024;
+/** Parts of remote table files that queries of one fragment read. */
+const tableCacheBytes = 1024 ** 3;
 
 /** @throws SkeinError 58P01 where the data folder is none; 58030 where the spool folder cannot be written */
 export async function startCore(options: CoreOptions): Promise<CoordinatorCore> {
@@ -59,7 +61,14 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const files = { dir: spool.inputDir, ownRoot: spool.root, hostId: self.hostId };
     const reader = new ExchangeReader({ ...files, cacheBytes, token, clock: systemClock });
     closers.add(() => reader.close());
-    const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self });
+    const tableFiles = await TableFiles.open({
+      cache: { folder: join(spool.root, 'tables'), maxBytes: tableCacheBytes },
+      clock: systemClock,
+      random: systemRandom,
+    });
+    closers.add(() => tableFiles[Symbol.asyncDispose]());
+    const { deltaFiles } = tableFiles;
+    const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self, deltaFiles });
     const catalog = new FileCatalog({ dir: data, clock: systemClock, inspect: inspectWith(duckdb) });
     const members = new Membership({
       clock: systemClock,

@@ -13,7 +13,9 @@ import {
 import { DuckDb, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
 import { ExchangeReader } from '../../src/exchange/index.ts';
 import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../../src/rpc/index.ts';
+import { ObjectStores } from '../../src/storage/index.ts';
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
+import { DeltaFiles } from '../../src/worker/delta/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
 
 export interface TestEngineOptions {
@@ -63,7 +65,10 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     clock: systemClock,
   });
   const self = { workerId: workerId('coordinator'), url: '', hostId: hostId() };
-  const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self });
+  const deltaFiles = new DeltaFiles({
+    stores: new ObjectStores({ clock: systemClock, random: systemRandom }),
+  });
+  const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self, deltaFiles });
   const catalog = new FileCatalog({
     dir: dataDir,
     clock: systemClock,
