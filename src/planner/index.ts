@@ -6,6 +6,7 @@ export type {
   DistributedPlan,
   PlannerContext,
   PlannerTable,
+  PrunedScan,
   StageOutput,
   StagePlan,
   StageTasks,

@@ -1,3 +1,6 @@
+export type { DeletionVectorDescriptor } from './delta/actions.ts';
+export { readDeletionVector } from './delta/deletion-vector.ts';
+export { eachRun, type RowRuns } from './delta/row-runs.ts';
 export {
   type ByteRange,
   changedObject,
@@ -25,6 +28,7 @@ export {
   splitLocation,
 } from './object-store/index.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export { type PrunedFiles, pruneFiles } from './prune/index.ts';
 export {
   type CachedFile,
   RangeCache,
