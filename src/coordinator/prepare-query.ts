@@ -1,7 +1,7 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
 import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import type { BoundCatalogQuery, BoundQuery, VersionRequest } from '../duckdb/index.ts';
-import type { PlanNode } from '../plan/index.ts';
+import type { PlanNode, ScanNode } from '../plan/index.ts';
 import {
   applyRules,
   createEstimator,
@@ -22,6 +22,7 @@ import {
 } from './execution/build-execution.ts';
 import type { ExecutionPlan, StageDescription } from './execution/execution-plan.ts';
 import type { Binder } from './ports.ts';
+import { pruneScan, pruneTables } from './prune-scan.ts';
 import type { QueryRequest } from './query-service.ts';
 import type { SessionSettings } from './settings.ts';
 import { systemSchemas } from './system/index.ts';
@@ -140,9 +141,9 @@ function shifted(error: unknown, offset: number): unknown {
 export type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
 
 function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
-  const { tables } = context.snapshot;
+  const tables = scannedTables(bound, context);
   const original = originalQuery(bound, context);
-  if (isBypassed(bound, context)) {
+  if (isBypassed(bound, tables, context)) {
     const why = context.alone ? 'the only worker is this process' : 'its tables are small';
     return buildLocal(
       withNote(original, `runs as one fragment, because ${why} (local_bypass = auto)`),
@@ -150,34 +151,44 @@ function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
       true,
     );
   }
-  if (bound.kind === 'whole') return planWhole(bound, original, bound.reason, context);
-  if (context.wholeBecause !== undefined) return planWhole(bound, original, context.wholeBecause, context);
+  if (bound.kind === 'whole') return planWhole(bound, original, tables, bound.reason);
+  if (context.wholeBecause !== undefined) return planWhole(bound, original, tables, context.wholeBecause);
   try {
     const planner = plannerContext(context);
     const plan = planDistributed(bound.plan, planner);
-    if (cannotTravel(plan)) return onCoordinator(original, context);
-    return buildExecution(plan, tables, bound.columns, planner);
+    if (cannotTravel(plan)) return onCoordinator(original, tables);
+    return buildExecution(plan, context.snapshot.tables, bound.columns, planner);
   } catch (error) {
     // No query is refused because it is hard to cut into pieces.
     const { message } = toSkeinError(error);
-    return planWhole(bound, original, `it could not be distributed (${message})`, context);
+    return planWhole(bound, original, tables, `it could not be distributed (${message})`);
   }
 }
 
-function planWhole(
-  bound: BoundRun,
-  original: OriginalQuery,
-  reason: string,
-  context: PrepareContext,
-): ExecutionPlan {
-  const query = withNote(original, `runs whole in one task: ${reason}`);
-  if (hasUntravelled(bound.columns)) return onCoordinator(original, context);
-  return buildWhole(query, context.snapshot.tables);
+type Tables = CatalogSnapshot['tables'];
+
+/** What the query's own text has to read: of Delta tables without the files that its filters rule out. */
+function scannedTables(bound: BoundRun, context: PrepareContext): Tables {
+  const { tables } = context.snapshot;
+  if (bound.kind !== 'plan') return tables;
+  const hasDelta = bound.tables.some((name) => tables.get(name)?.format.kind === 'delta');
+  if (!hasDelta) return tables;
+  try {
+    return pruneTables(applyRules(bound.plan, plannerContext(context)), tables);
+  } catch {
+    // No query is refused because it is hard to plan.
+    return tables;
+  }
 }
 
-function onCoordinator(original: OriginalQuery, { snapshot }: PrepareContext): ExecutionPlan {
+function planWhole(bound: BoundRun, original: OriginalQuery, tables: Tables, reason: string): ExecutionPlan {
+  const query = withNote(original, `runs whole in one task: ${reason}`);
+  return hasUntravelled(bound.columns) ? onCoordinator(original, tables) : buildWhole(query, tables);
+}
+
+function onCoordinator(original: OriginalQuery, tables: Tables): ExecutionPlan {
   const note = 'runs on the coordinator: it has columns of a type that cannot travel between nodes';
-  return buildLocal(withNote(original, note), snapshot.tables, false);
+  return buildLocal(withNote(original, note), tables, false);
 }
 
 export function withNote(query: OriginalQuery, note: string): OriginalQuery {
@@ -203,7 +214,7 @@ function describePlan(plan: PlanNode, context: PrepareContext): StageDescription
   const pruned = applyRules(plan, planner);
   const estimator = createEstimator(planner);
   return {
-    operators: operatorTree(pruned, (node) => estimator.estimate(node).rows),
+    operators: operatorTree(pruned, (node) => estimator.estimate(node).rows, planner),
     estimatedRows: estimator.estimate(pruned).rows,
     estimatedBytes: estimator.bytes(pruned),
   };
@@ -225,9 +236,9 @@ function describeWhole(names: readonly string[], { snapshot }: PrepareContext): 
   };
 }
 
-export function isBypassed(bound: BoundRun, context: PrepareContext): boolean {
+export function isBypassed(bound: BoundRun, tables: Tables, context: PrepareContext): boolean {
   if (context.settings.localBypass === 'off') return false;
-  const bytes = bound.tables.reduce((sum, name) => sum + (context.snapshot.tables.get(name)?.bytes ?? 0), 0);
+  const bytes = bound.tables.reduce((sum, name) => sum + (tables.get(name)?.bytes ?? 0), 0);
   return context.alone || bytes <= context.bypassBytes;
 }
 
@@ -239,6 +250,8 @@ export function plannerContext({ snapshot, parallelism, broadcastBytes }: Prepar
       const table = snapshot.tables.get(name);
       if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
       const { rowCount, bytes, schema, statistics } = table;
+      const prunedScan =
+        table.format.kind === 'delta' ? (scan: ScanNode) => pruneScan(table, scan) : undefined;
       return {
         rowCount,
         bytes,
@@ -246,6 +259,7 @@ export function plannerContext({ snapshot, parallelism, broadcastBytes }: Prepar
         statistics,
         splitCount: countSplits(table),
         fileCount: table.files.length,
+        prunedScan,
       };
     },
   };

@@ -49,7 +49,7 @@ function planBound(
     buildWholeWrite(withNote(original, `runs whole in one task: ${reason}`), tables, table, false);
   // In one task every layout but an order comes by itself.
   const sorted = layout.kind === 'sorted';
-  if (isBypassed(bound, context) && !sorted) {
+  if (isBypassed(bound, tables, context) && !sorted) {
     const note = 'is written by one task, because its tables are small (local_bypass = auto)';
     return buildWholeWrite(withNote(original, note), tables, table, true);
   }

@@ -111,6 +111,10 @@ export interface WorkerInfo {
   readonly cacheBytes: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;
+  /** Of tables' remote files, on its disk. */
+  readonly tableCacheBytes: number;
+  readonly tableCacheHits: number;
+  readonly tableCacheMisses: number;
   readonly cpuLoad: number;
   /** Since the last heartbeat. */
   readonly lastSeenMs: number;

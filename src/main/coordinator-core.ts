@@ -20,7 +20,7 @@ import {
   parseLocation,
   type S3Options,
 } from '../storage/index.ts';
-import { FragmentRuntime, hostId, Spool } from '../worker/index.ts';
+import { FragmentRuntime, hostId, Spool, TableFiles } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import type { Share } from './resources.ts';
 import { version } from './version.ts';
@@ -45,13 +45,15 @@ export interface CoordinatorCore {
   readonly members: Membership;
   /** Folders with table files on this machine: what workers must be able to read. */
   readonly dataRoots: readonly string[];
-  readonly openStore: (location: string) => ObjectStore;
+  readonly stores: ObjectStores;
   /** Cancels the queries, then closes what they ran on. */
   close(): Promise<void>;
 }
 
 /** Fetched inputs of root fragments that are kept beyond their query. */
 const cacheBytes = 64 * 1024 * 1024;
+/** Parts of remote table files that queries of one fragment read. */
+const tableCacheBytes = 1024 ** 3;
 
 /** @throws SkeinError 58P01 where the data folder is none; 58030 where the spool folder cannot be written */
 export async function startCore(options: CoreOptions): Promise<CoordinatorCore> {
@@ -77,7 +79,23 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const stores = new ObjectStores({ clock: systemClock, random: systemRandom, s3: options.s3 });
     closers.add(() => stores.close());
     const openStore = (location: string): ObjectStore => stores.open(location);
-    const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self, openStore });
+    const tableFiles = await TableFiles.open({
+      stores,
+      cache: { folder: join(spool.root, 'tables'), maxBytes: tableCacheBytes },
+      clock: systemClock,
+      random: systemRandom,
+    });
+    closers.add(() => tableFiles[Symbol.asyncDispose]());
+    const { deltaFiles } = tableFiles;
+    const runtime = new FragmentRuntime({
+      duckdb,
+      spool,
+      reader,
+      clock: systemClock,
+      self,
+      deltaFiles,
+      openStore,
+    });
     const scratchFolder = join(spool.root, 'checkpoints');
     const parquet = new DuckDbParquetRows({ duckDb: duckdb, scratchFolder, random: systemRandom });
     const catalog = new WarehouseCatalog({
@@ -113,7 +131,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     closers.add(() => queryService.close());
-    return { queryService, members, dataRoots: localRoots, openStore, close: () => closers.close() };
+    return { queryService, members, dataRoots: localRoots, stores, close: () => closers.close() };
   });
 }
 

@@ -44,7 +44,7 @@ function startWorker(
     spoolDir,
     ...share,
     readRoots: core.dataRoots,
-    openStore: core.openStore,
+    stores: core.stores,
     token,
     clock: systemClock,
     random: systemRandom,

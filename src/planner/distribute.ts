@@ -17,7 +17,7 @@ import {
 import { placeAggregate } from './distribute-aggregate.ts';
 import { placeJoin, wish } from './distribute-join.ts';
 import type { Distribution } from './distribution.ts';
-import { createEstimator } from './estimate.ts';
+import { createEstimator, scanSize } from './estimate.ts';
 import { broadcastAsStage, gather, type Reasons, repartition } from './exchange.ts';
 import { BIGINT, exprKey, integerLiteral, isHashKey, isVolatile, literal, sameExpr } from './expressions.ts';
 import { allColumns } from './nodes.ts';
@@ -128,7 +128,7 @@ function place(node: PlanNode, distribution: Distribution): Placed {
 }
 
 function placeScan(node: Extract<PlanNode, { kind: 'scan' }>, { context }: Distribution): Placed {
-  if (context.parallelism === 1 || context.table(node.table).splitCount <= 1) {
+  if (context.parallelism === 1 || scanSize(context.table(node.table), node).splitCount <= 1) {
     return { node: { ...node, read: 'all' }, placement: single };
   }
   return { node: { ...node, read: 'split' }, placement: arbitrary };

@@ -8,6 +8,7 @@ export type {
   DistributedPlan,
   PlannerContext,
   PlannerTable,
+  PrunedScan,
   StageOutput,
   StagePlan,
   StageTasks,

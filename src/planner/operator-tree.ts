@@ -3,20 +3,24 @@ import { children, type JoinKind, type JoinNode, type OperatorTree, type PlanNod
 import type { Schema } from '../types/index.ts';
 import { conjuncts } from './expressions.ts';
 import { formatAggregate, formatExpr, formatSortKey, formatWindow } from './format-expression.ts';
+import type { PlannerContext } from './stage-plan.ts';
 
 /**
  * The operators of a plan or a fragment for EXPLAIN.
  * @param estimate rows a node is thought to give
+ * @param context tells which files scans read
  */
 export function operatorTree(
   node: PlanNode,
   estimate?: (node: PlanNode) => number | undefined,
+  context?: Pick<PlannerContext, 'table'>,
 ): OperatorTree {
+  const files = node.kind === 'scan' ? context?.table(node.table).prunedScan?.(node).note : undefined;
   return {
     kind: kindOf(node),
-    details: detailsOf(node),
+    details: [...detailsOf(node), ...(files === undefined ? [] : [files])],
     estimatedRows: estimate?.(node),
-    children: children(node).map((child) => operatorTree(child, estimate)),
+    children: children(node).map((child) => operatorTree(child, estimate, context)),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Expr, PlanNode } from '../plan/index.ts';
+import type { Expr, PlanNode, ScanNode } from '../plan/index.ts';
 import type { ColumnStatistics, Schema } from '../types/index.ts';
 
 /** What the planner needs to know of the world. Pure data. */
@@ -10,13 +10,25 @@ export interface PlannerContext {
   readonly broadcastBytes: number;
 }
 
-export interface PlannerTable {
+/** How much a scan reads. */
+export interface ScanSize {
   readonly rowCount: number;
   readonly bytes: number;
-  readonly schema: Schema;
-  /** Pieces its scan can be cut into; 1 means it cannot. */
+  /** Pieces it can be cut into; 1 means it cannot. */
   readonly splitCount: number;
+}
+
+/** A scan that may leave out files. */
+export interface PrunedScan extends ScanSize {
+  /** Which files it reads, for EXPLAIN. */
+  readonly note: string | undefined;
+}
+
+export interface PlannerTable extends ScanSize {
+  readonly schema: Schema;
   readonly fileCount?: number;
+  /** What is left when a scan leaves out the files that its `prune` allows to. */
+  readonly prunedScan?: ((scan: ScanNode) => PrunedScan) | undefined;
   /** One a column of the schema, where the files have any. */
   readonly statistics?: readonly (ColumnStatistics | undefined)[] | undefined;
 }

@@ -1,5 +1,11 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
-export type { AddAction, DeltaAction, MetadataAction, ProtocolAction } from './delta/actions.ts';
+export type {
+  AddAction,
+  DeletionVectorDescriptor,
+  DeltaAction,
+  MetadataAction,
+  ProtocolAction,
+} from './delta/actions.ts';
 export {
   append,
   changeRows,
@@ -47,16 +53,22 @@ export { fileStats, leafColumns } from './delta/file-stats.ts';
 export type { ConflictReason, TransactionReads } from './delta/find-conflict.ts';
 export { planVacuum } from './delta/plan-vacuum.ts';
 export { randomUuid } from './delta/random-uuid.ts';
-export { type RowRuns, RowRunsBuilder, uniteRowRuns } from './delta/row-runs.ts';
+export { eachRun, type RowRuns, RowRunsBuilder, uniteRowRuns } from './delta/row-runs.ts';
 export { formatSharding, parseSharding, shardingProperty } from './delta/sharding-property.ts';
 export { lowestProtocol, neededFeatures, splitFeatureRequests } from './delta/table-features.ts';
 export { type DeltaProperties, deltaProperties, validateProperties } from './delta/table-properties.ts';
-export { formatLocation, parseLocation } from './object-store/location.ts';
+export { formatLocation, parseLocation, splitLocation } from './object-store/location.ts';
 export type { ObjectInfo, ObjectStore, PutBody } from './object-store/object-store.ts';
 export { ObjectStores } from './object-store/object-stores.ts';
 export type { S3Options } from './object-store/s3-connection.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
-export { RangeCache, type WantedBytes } from './range-cache/range-cache.ts';
+export { type PrunedFiles, pruneFiles } from './prune/prune-files.ts';
+export {
+  type CachedFile,
+  RangeCache,
+  type RangeCacheStats,
+  type WantedBytes,
+} from './range-cache/range-cache.ts';
 export { rangeShardSql } from './sharding/range-shard.ts';
 export { shardClass } from './sharding/shard-class.ts';
 export { hashShardSql } from './sharding/shard-hash-sql.ts';

@@ -12,7 +12,7 @@ import {
   TaskStatsSchema,
 } from '../rpc/index.ts';
 import type { RecordBatch, Schema } from '../types/index.ts';
-import { DeltaFiles } from './delta/index.ts';
+import type { DeltaFiles } from './delta/index.ts';
 import { findUnreadableFile } from './find-unreadable-file.ts';
 import { QueryTasks } from './query-tasks.ts';
 import { ScanFiles } from './scan-files.ts';
@@ -30,8 +30,7 @@ export interface FragmentRuntimeOptions {
   readonly self: Holder;
   /** Stores of tables that tasks write. Undefined: tasks here write none. */
   readonly openStore?: OpenStore | undefined;
-  /** Default: one of its own, for local files without deletion vectors. */
-  readonly deltaFiles?: DeltaFiles;
+  readonly deltaFiles: DeltaFiles;
 }
 
 /** A fragment's rows as they come. */
@@ -47,12 +46,10 @@ export interface FragmentStream {
 export class FragmentRuntime {
   readonly #options: FragmentRuntimeOptions;
   readonly #scanFiles = new ScanFiles();
-  readonly #deltaFiles: DeltaFiles;
   readonly #tasks: QueryTasks;
 
   constructor(options: FragmentRuntimeOptions) {
     this.#options = options;
-    this.#deltaFiles = options.deltaFiles ?? new DeltaFiles({});
     this.#tasks = new QueryTasks(options.clock);
   }
 
@@ -224,17 +221,15 @@ export class FragmentRuntime {
   }
 
   #open(request: RunTaskRequest, signal: AbortSignal): Promise<TaskConnection> {
-    const { duckdb, reader, clock } = this.#options;
-    const inputs = { scanFiles: this.#scanFiles, deltaFiles: this.#deltaFiles };
-    return TaskConnection.open({ duckdb, reader, clock, ...inputs }, request, signal);
+    return TaskConnection.open({ ...this.#options, scanFiles: this.#scanFiles }, request, signal);
   }
 
   /** What an attempt's error is for the coordinator. */
   async #toTaskError(error: unknown, request: RunTaskRequest, signal: AbortSignal): Promise<SkeinError> {
     if (signal.aborted) return abortReason(signal);
-    const { duckdb, spool } = this.#options;
+    const { duckdb, deltaFiles, spool } = this.#options;
     const skein = scratchError(error, spool.root);
-    return (await findUnreadableFile(duckdb, this.#deltaFiles, request, skein, signal)) ?? skein;
+    return (await findUnreadableFile(duckdb, deltaFiles, request, skein, signal)) ?? skein;
   }
 }
 

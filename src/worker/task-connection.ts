@@ -41,7 +41,7 @@ export class TaskConnection implements AsyncDisposable {
   readonly #options: TaskConnectionOptions;
   /** Undefined where temporary views suffice. */
   readonly #database: string | undefined;
-  readonly #held: readonly Disposable[];
+  readonly #held: readonly Held[];
   #disposed: Promise<void> | undefined;
 
   private constructor(
@@ -80,7 +80,7 @@ export class TaskConnection implements AsyncDisposable {
       return task;
     } catch (error) {
       if (task !== undefined) await task[Symbol.asyncDispose]();
-      else for (const held of opened.held) held[Symbol.dispose]();
+      else await release(opened.held);
       throw error;
     }
   }
@@ -101,11 +101,24 @@ export class TaskConnection implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     await this.connection[Symbol.asyncDispose]();
-    for (const held of this.#held) held[Symbol.dispose]();
+    await release(this.#held);
     if (this.#database === undefined) return;
     await using janitor = await this.#options.duckdb.connect();
     await janitor.run(`DETACH DATABASE IF EXISTS ${this.#database}`);
   }
+}
+
+/** What a relation reads, to be let go after it. */
+type Held = Disposable | AsyncDisposable;
+
+async function release(held: readonly Held[]): Promise<void> {
+  await Promise.all(
+    held.map(async (each) => {
+      if (Symbol.dispose in each) each[Symbol.dispose]();
+      // What a cache cannot tidy up now is no fault of the task.
+      else await Promise.resolve(each[Symbol.asyncDispose]()).catch(() => {});
+    }),
+  );
 }
 
 interface Relation {
@@ -119,7 +132,7 @@ interface OpenedInputs {
   readonly startedMs: number;
   readonly relations: readonly Relation[];
   /** What the relations read. */
-  readonly held: readonly Disposable[];
+  readonly held: readonly Held[];
   readonly stats: InputStats;
 }
 
@@ -136,7 +149,7 @@ async function openInputs(
   const held = opened.flatMap((input) => input.held ?? []);
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
-    for (const each of held) each[Symbol.dispose]();
+    await release(held);
     throw failed.reason;
   }
   const known = opened.flatMap(({ name, size: { rows } }) => (rows === undefined ? [] : [{ name, rows }]));
@@ -155,7 +168,7 @@ async function openInputs(
 
 interface OpenedInput extends Relation {
   readonly size: ScanSize;
-  readonly held: Disposable | undefined;
+  readonly held: Held | undefined;
 }
 
 async function openInput(

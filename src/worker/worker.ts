@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
   type Clock,
@@ -18,13 +19,14 @@ import {
   type WorkerStatus,
   WorkerStatusSchema,
 } from '../rpc/index.ts';
-import { DeltaFiles, type DeltaFilesOptions } from './delta/index.ts';
+import type { ObjectStores } from '../storage/index.ts';
 import { FragmentRuntime } from './fragment-runtime.ts';
 import { GrowingDuckDb } from './growing-duckdb.ts';
 import { hostId } from './host-identity.node.ts';
 import { ProcessLoad } from './process-load.node.ts';
 import { type QueryTask, QueryTasks } from './query-tasks.ts';
 import { Spool } from './spool.ts';
+import { type TableCacheOptions, TableFiles } from './table-files.ts';
 import type { OpenStore } from './write/table-writer.ts';
 
 export interface WorkerOptions {
@@ -44,10 +46,12 @@ export interface WorkerOptions {
   /** Fetched partitions that no task uses are kept up to this many bytes. */
   readonly cacheBytes?: number;
   readonly token?: string | undefined;
-  /** Stores of tables that tasks write. Undefined: tasks here write none. */
+  /** Where tables lie. Default: some of its own, for S3 as the environment says. */
+  readonly stores?: ObjectStores | undefined;
+  /** Stores of tables that tasks write; default: of `stores`. */
   readonly openStore?: OpenStore | undefined;
-  /** How it reads tables that are more than local files. */
-  readonly tableFiles?: DeltaFilesOptions;
+  /** For files of tables that lie elsewhere. Default: in the spool, and gone with it. */
+  readonly tableCache?: TableCacheOptions | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly faults?: WorkerFaults;
@@ -61,6 +65,7 @@ export interface WorkerFaults extends ExchangeFaults {
 
 const defaultSlots = 2;
 const defaultCacheBytes = 2 * 1024 ** 3;
+const defaultTableCacheBytes = 10 * 1024 ** 3;
 /** What a status report waits for the slower of its figures. */
 const statusMs = 200;
 const drainPollMs = 50;
@@ -72,7 +77,7 @@ export class Worker implements WorkerClient {
   readonly #options: WorkerOptions;
   readonly #self: Holder;
   readonly #reader: ExchangeReader;
-  readonly #deltaFiles: DeltaFiles;
+  readonly #tableFiles: TableFiles;
   readonly #duckdb: GrowingDuckDb;
   readonly #slots: Semaphore;
   readonly #load: ProcessLoad;
@@ -85,7 +90,7 @@ export class Worker implements WorkerClient {
   #memoryUsed = 0;
   #spoolFree = 0;
 
-  private constructor(options: WorkerOptions, spool: Spool) {
+  private constructor(options: WorkerOptions, spool: Spool, tableFiles: TableFiles, cacheFolder: string) {
     const { clock, threads, memoryBytes, token, faults } = options;
     this.#options = options;
     this.id = options.workerId;
@@ -98,11 +103,11 @@ export class Worker implements WorkerClient {
       threads,
       memoryBytes,
       tempDirectory: spool.spillDir,
-      writeRoots: [spool.root],
+      writeRoots: [spool.root, cacheFolder],
       keepJoinOrder: true,
       clock,
     });
-    this.#deltaFiles = new DeltaFiles(options.tableFiles ?? {});
+    this.#tableFiles = tableFiles;
     this.#reader = new ExchangeReader({
       dir: spool.inputDir,
       ownRoot: spool.root,
@@ -117,7 +122,17 @@ export class Worker implements WorkerClient {
   /** @throws SkeinError when the spool folder or a data folder cannot be used */
   static async start(options: WorkerOptions): Promise<Worker> {
     const spool = await Spool.open({ dir: options.spoolDir, clock: options.clock, random: options.random });
-    const worker = new Worker(options, spool);
+    const cache = options.tableCache ?? {
+      folder: path.join(spool.root, 'tables'),
+      maxBytes: defaultTableCacheBytes,
+    };
+    const worker = await TableFiles.open({ ...options, cache }).then(
+      (tableFiles) => new Worker(options, spool, tableFiles, cache.folder),
+      async (error: unknown) => {
+        await spool.close();
+        throw error;
+      },
+    );
     try {
       if (options.readRoots !== undefined) await worker.allowReading(options.readRoots);
       return worker;
@@ -168,6 +183,7 @@ export class Worker implements WorkerClient {
   async getStatus(): Promise<WorkerStatus> {
     await this.#measure();
     const cache = this.#reader.cacheStats;
+    const tables = this.#tableFiles.cacheStats;
     return create(WorkerStatusSchema, {
       workerId: this.id,
       runningTasks: this.#tasks.size,
@@ -183,6 +199,9 @@ export class Worker implements WorkerClient {
       cacheMisses: BigInt(cache.misses),
       cpuLoad: this.#load.sinceLast(),
       draining: this.#draining,
+      tableCacheBytes: BigInt(tables.bytes),
+      tableCacheHits: BigInt(tables.hits),
+      tableCacheMisses: BigInt(tables.misses),
     });
   }
 
@@ -200,6 +219,7 @@ export class Worker implements WorkerClient {
     await this.#runtime?.stop(reason);
     this.#duckdb.close();
     await this.#reader.close();
+    await this.#tableFiles[Symbol.asyncDispose]();
     await this.spool.close();
   }
 
@@ -218,7 +238,8 @@ export class Worker implements WorkerClient {
 
   #runtimeOn(duckdb: DuckDb): FragmentRuntime {
     if (this.#runtime?.duckdb !== duckdb) {
-      const { clock, openStore } = this.#options;
+      const { clock } = this.#options;
+      const openStore = this.#options.openStore ?? this.#tableFiles.openStore;
       this.#runtime = new FragmentRuntime({
         duckdb,
         spool: this.spool,
@@ -226,7 +247,7 @@ export class Worker implements WorkerClient {
         clock,
         self: this.#self,
         openStore,
-        deltaFiles: this.#deltaFiles,
+        deltaFiles: this.#tableFiles.deltaFiles,
       });
     }
     return this.#runtime;

@@ -15,6 +15,7 @@ import { ExchangeReader } from '../../src/exchange/index.ts';
 import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../../src/rpc/index.ts';
 import { DeltaLog, type ObjectStore, ObjectStores } from '../../src/storage/index.ts';
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
+import { DeltaFiles } from '../../src/worker/delta/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
 
 export interface TestEngineOptions {
@@ -29,6 +30,7 @@ export interface TestEngineOptions {
 /** A coordinator and workers in this process, put together by hand. */
 export interface TestEngine {
   readonly service: QueryService;
+  readonly catalog: Catalog;
   readonly members: Membership;
   readonly workers: readonly Worker[];
   /** Folder under which every node of the engine has its spool. */
@@ -67,7 +69,16 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   const self = { workerId: workerId('coordinator'), url: '', hostId: hostId() };
   const stores = new ObjectStores(common);
   const openStore = options.openStore ?? ((location: string) => stores.open(location));
-  const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self, openStore });
+  const deltaFiles = new DeltaFiles({ stores });
+  const runtime = new FragmentRuntime({
+    duckdb,
+    spool,
+    reader,
+    clock: systemClock,
+    self,
+    deltaFiles,
+    openStore,
+  });
   const parquet = new DuckDbParquetRows({
     duckDb: duckdb,
     scratchFolder: join(spool.root, 'checkpoints'),
@@ -136,6 +147,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   });
   return {
     service,
+    catalog,
     members,
     workers,
     spoolDir,

@@ -26,6 +26,7 @@ import {
   writtenFileColumns,
 } from '../../storage/index.ts';
 import { type Schema, wireType } from '../../types/index.ts';
+import { pruneScan } from '../prune-scan.ts';
 import type {
   ExecutionInput,
   ExecutionOutput,
@@ -50,7 +51,7 @@ export function buildExecution(
   const positions = new Map(all.map((stage, position) => [stage.id, position]));
   return {
     columns,
-    stages: all.map((stage) => buildStage(stage, stage === plan.root, positions, tables, estimator)),
+    stages: all.map((stage) => buildStage(stage, stage === plan.root, positions, tables, estimator, context)),
     notes: plan.notes,
     bypassed: false,
     original: false,
@@ -219,6 +220,7 @@ function buildStage(
   positions: ReadonlyMap<number, number>,
   tables: Tables,
   estimator: () => Estimator,
+  context: PlannerContext,
 ): ExecutionStage {
   const taskCount = stage.tasks.kind === 'parallel' ? stage.tasks.count : 1;
   const names = nameLeaves(stage.fragment);
@@ -234,7 +236,7 @@ function buildStage(
     ...(mustMergeAsof(stage.fragment) ? { settings: { asof_loop_join_threshold: '0' } } : {}),
     ordered: stage.ordered,
     describe: once(() => ({
-      operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows),
+      operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows, context),
       estimatedRows: stage.estimatedRows,
       estimatedBytes: stage.estimatedBytes,
     })),
@@ -305,7 +307,7 @@ function buildInput(
     if (stage === undefined) throw new Error(`no stage ${leaf.stage}`);
     return { kind: 'stage', name, stage, read: leaf.read };
   }
-  const table = tableOf(tables, leaf.table);
+  const { table } = pruneScan(tableOf(tables, leaf.table), leaf);
   const splits =
     leaf.read === 'split' && taskCount > 1
       ? dealSplits(table, taskCount)

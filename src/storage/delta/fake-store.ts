@@ -97,10 +97,6 @@ export class FakeStore implements ObjectStore {
     for (const key of keys) this.#objects.delete(key);
   }
 
-  async removeLeftovers(): Promise<number> {
-    return 0;
-  }
-
   async locations(): Promise<readonly string[]> {
     return [];
   }

@@ -11,6 +11,16 @@ import {
   type Split,
   SplitSchema,
 } from '../../rpc/index.ts';
+import {
+  type CachedFile,
+  type DeletionVectorDescriptor,
+  eachRun,
+  type ObjectStores,
+  type RowRuns,
+  readDeletionVector,
+  splitLocation,
+  type WantedBytes,
+} from '../../storage/index.ts';
 import { unreadableFile } from '../unreadable-file.ts';
 import { deletionBits, keptRows } from './deletion-bits.ts';
 import { type DeltaSource, rowNumber } from './delta-relation.ts';
@@ -18,40 +28,13 @@ import { VerifiedFiles } from './verified-files.ts';
 
 const filesAtOnce = 16;
 
-/** Reads deletion vectors, wherever they lie. */
-export interface DeletionVectors {
-  /**
-   * Runs of deleted rows: the first one and the one after the last, from 0.
-   * @param location root of the table
-   * @throws SkeinError XX001 naming a vector that is damaged, 58P01 one that is not there
-   */
-  read(
-    location: string,
-    vector: DeletionVector,
-    signal: AbortSignal,
-  ): Promise<Iterable<readonly [number, number]>>;
-}
-
-/** Brings files that do not lie on this machine. */
+/** Brings files that do not lie on this machine; a RangeCache does. */
 export interface RemoteFiles {
-  /**
-   * @param path `s3://bucket/key`
-   * @param columns stored names of those that will be read, by whose parts the file may be brought
-   * @param bytes the file's size
-   * @throws SkeinError 58P01 where it is not there, XX001 where its size is another
-   */
-  open(path: string, columns: readonly string[], bytes: number, signal: AbortSignal): Promise<RemoteFile>;
-}
-
-export interface RemoteFile {
-  /** A file that gives what the remote one would, for the columns asked for. */
-  readonly localPath: string;
-  /** Lets the file go. Idempotent. */
-  release(): void;
+  open(location: string, wanted: WantedBytes, signal: AbortSignal): Promise<CachedFile>;
 }
 
 /** The files of a scan, ready to be read. */
-export interface OpenDeltaFiles extends Disposable {
+export interface OpenDeltaFiles extends AsyncDisposable {
   readonly sources: ReadonlyMap<string, DeltaSource>;
   /** Files of which every row is wanted are whole. */
   readonly splits: readonly Split[];
@@ -62,7 +45,9 @@ export interface OpenDeltaFiles extends Disposable {
 }
 
 export interface DeltaFilesOptions {
-  readonly deletionVectors?: DeletionVectors | undefined;
+  /** Where deletion vectors are read from. */
+  readonly stores: Pick<ObjectStores, 'open'>;
+  /** Undefined: files elsewhere cannot be read. */
   readonly remoteFiles?: RemoteFiles | undefined;
 }
 
@@ -78,45 +63,45 @@ export class DeltaFiles {
   /**
    * @param prefix of variables on the task's connection, for this scan only
    * @throws SkeinError 58P01 for a file that is not there, XX001 for one that is not as the log says, each naming it;
-   * what RemoteFiles and DeletionVectors throw; the signal's reason
+   * what RemoteFiles and object stores throw; the signal's reason
    */
   async open(scan: FileScan, prefix: string, signal: AbortSignal): Promise<OpenDeltaFiles> {
     const delta = scan.delta;
     if (delta === undefined) throw malformed('a Delta scan without what the log says');
-    const remote: RemoteFile[] = [];
-    const release = (): void => {
-      for (const file of remote) file.release();
+    const remote: CachedFile[] = [];
+    const release = async (): Promise<void> => {
+      await Promise.all(remote.map((file) => file.release()));
     };
     const opened = new Map<string, OpenedFile>();
     try {
-      const columns = delta.columns.flatMap(({ source }) =>
-        source.case === 'data' ? [source.value.name] : [],
-      );
+      const wanted = wantedBytes(delta);
       await mapConcurrently(delta.files, filesAtOnce, async (file) => {
-        const localPath = await this.#localPath(file, columns, remote, signal);
+        const localPath = await this.#localPath(file, wanted, remote, signal);
         const rows = file.rows === undefined ? await countRows(localPath) : Number(file.rows);
         const deleted = await this.#deletedRows(delta, file, rows, signal);
         opened.set(file.path, { file, localPath, rows, deleted });
       });
+      return { ...describe(scan, delta, opened, prefix), [Symbol.asyncDispose]: release };
     } catch (error) {
-      release();
+      await release();
       throw error;
     }
-    return { ...describe(scan, delta, opened, prefix), [Symbol.dispose]: release };
   }
 
   async #localPath(
     file: DeltaFile,
-    columns: readonly string[],
-    remote: RemoteFile[],
+    wanted: WantedBytes,
+    remote: CachedFile[],
     signal: AbortSignal,
   ): Promise<string> {
     const { path } = file;
     if (!path.startsWith('/')) {
       const { remoteFiles } = this.#options;
       if (remoteFiles === undefined) throw notReachable(path);
-      const opened = await remoteFiles.open(path, columns, Number(file.bytes), signal);
+      const opened = await remoteFiles.open(path, wanted, signal);
       remote.push(opened);
+      const { size } = await stat(opened.localPath);
+      if (BigInt(size) !== file.bytes) throw torn(file, size);
       return opened.localPath;
     }
     try {
@@ -136,13 +121,42 @@ export class DeltaFiles {
     signal: AbortSignal,
   ): Promise<ReturnType<typeof deletionBits> | undefined> {
     if (deletionVector === undefined) return undefined;
-    const { deletionVectors } = this.#options;
-    if (deletionVectors === undefined) throw malformed('a worker that cannot read deletion vectors');
-    const deleted = deletionBits(
-      inside(await deletionVectors.read(location, deletionVector, signal), path, rows),
+    const { stores } = this.#options;
+    const runs = await readDeletionVector(
+      stores.open(location),
+      toDescriptor(deletionVector),
+      signal,
+      (other) => {
+        const { root, key } = splitLocation(other);
+        return { store: stores.open(root), key };
+      },
     );
+    const deleted = deletionBits(inside(runs, path, rows));
     return deleted.count === 0 ? undefined : deleted;
   }
+}
+
+/** What of a remote file the scan reads: columns that it looks for by id may have any name. */
+function wantedBytes({ columns }: DeltaScan): WantedBytes {
+  const fields = columns.flatMap(({ source }) => (source.case === 'data' ? [source.value] : []));
+  const ids = fields.flatMap(({ fieldId }) => fieldId ?? []);
+  return ids.length === fields.length && ids.length > 0
+    ? { fieldIds: ids }
+    : { columns: fields.map(({ name }) => name) };
+}
+
+function toDescriptor(vector: DeletionVector): DeletionVectorDescriptor {
+  const { storageType, pathOrInlineDv, offset, sizeInBytes, cardinality } = vector;
+  if (storageType !== 'u' && storageType !== 'i' && storageType !== 'p') {
+    throw malformed(`a deletion vector of storage type ${storageType}`);
+  }
+  return {
+    storageType,
+    pathOrInlineDv,
+    ...(offset === undefined ? {} : { offset }),
+    sizeInBytes,
+    cardinality: Number(cardinality),
+  };
 }
 
 interface OpenedFile {
@@ -158,7 +172,7 @@ function describe(
   delta: DeltaScan,
   opened: ReadonlyMap<string, OpenedFile>,
   prefix: string,
-): Omit<OpenDeltaFiles, keyof Disposable> {
+): Omit<OpenDeltaFiles, keyof AsyncDisposable> {
   const statements: string[] = [];
   const sources = new Map<string, DeltaSource>();
   delta.files.forEach(({ path }, index) => {
@@ -187,18 +201,11 @@ function describe(
 }
 
 /** A vector of another file would go unnoticed otherwise. */
-function* inside(
-  runs: Iterable<readonly [number, number]>,
-  path: string,
-  rows: number,
-): Generator<readonly [number, number]> {
-  for (const run of runs) {
-    if (run[1] > rows) {
-      const message = `the deletion vector of ${path} deletes row ${run[1] - 1}, and the file has ${rows} rows`;
-      throw new SkeinError(SqlState.dataCorrupted, message, { details: { path } });
-    }
-    yield run;
-  }
+function inside(runs: RowRuns, path: string, rows: number): Iterable<readonly [number, number]> {
+  const end = runs.bounds.at(-1) ?? 0;
+  if (end <= rows) return eachRun(runs);
+  const message = `the deletion vector of ${path} deletes row ${end - 1}, and the file has ${rows} rows`;
+  throw new SkeinError(SqlState.dataCorrupted, message, { details: { path } });
 }
 
 async function countRows(path: string): Promise<number> {

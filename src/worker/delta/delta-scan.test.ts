@@ -4,11 +4,19 @@ import { crc32 } from 'node:zlib';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type InputInit, TaskFixture } from '../../../test/support/task-fixture.ts';
-import { SkeinError, SqlState } from '../../common/index.ts';
 import { DuckDb } from '../../duckdb/index.ts';
 import type { DeltaFileSchema, DeltaScanSchema } from '../../rpc/index.ts';
+import type { DeletionVectorDescriptor } from '../../storage/delta/actions.ts';
+import {
+  deletionVectorKey,
+  encodeDeletionVector,
+  encodeDeletionVectorName,
+  frameDeletionVectors,
+  inlineDeletionVector,
+} from '../../storage/delta/deletion-vector.ts';
+import { type RowRuns, RowRunsBuilder } from '../../storage/delta/row-runs.ts';
 import type { SqlValue } from '../../types/index.ts';
-import { type DeletionVectors, DeltaFiles, type RemoteFiles } from './index.ts';
+import type { RemoteFiles } from './index.ts';
 
 type FileInit = Exclude<MessageInitShape<typeof DeltaFileSchema>, { $typeName: string }>;
 type ScanInit = MessageInitShape<typeof DeltaScanSchema>;
@@ -56,23 +64,32 @@ const data = (name: string, type: string, more = {}) => ({
 const partition = (value: number) => ({ source: { case: 'partition' as const, value } });
 const hidden = (value: string) => ({ source: { case: 'hidden' as const, value } });
 
-/** Deletion vectors by `pathOrInlineDv`. */
-function vectors(known: Record<string, readonly (readonly [number, number])[]>): DeletionVectors {
-  return {
-    read: async (_, { pathOrInlineDv }) => {
-      const runs = known[pathOrInlineDv];
-      if (runs === undefined) throw new SkeinError(SqlState.dataCorrupted, `bad vector ${pathOrInlineDv}`);
-      return runs;
-    },
-  };
+function runs(bounds: readonly (readonly [number, number])[]): RowRuns {
+  const builder = new RowRunsBuilder();
+  for (const [start, end] of bounds) builder.add(start, end);
+  return builder.build();
 }
 
-async function rows(
-  sql: string,
-  scan: InputInit,
-  options: ConstructorParameters<typeof DeltaFiles>[0] = {},
-): Promise<SqlValue[][]> {
-  const runtime = await fixture.runtime(undefined, new DeltaFiles(options));
+const inProto = ({ cardinality, ...vector }: DeletionVectorDescriptor) => ({
+  ...vector,
+  cardinality: BigInt(cardinality),
+});
+const inline = (...bounds: readonly (readonly [number, number])[]) =>
+  inProto(inlineDeletionVector(runs(bounds)));
+
+/** A vector in a file of the table. */
+async function inFile(rowRuns: RowRuns): Promise<{ vector: ReturnType<typeof inProto>; path: string }> {
+  const uuid = 'd2c639aa-8816-431a-aaf6-d3fe2512ff61';
+  const { bytes, vectors } = frameDeletionVectors([encodeDeletionVector(rowRuns)]);
+  const file = path.join(fixture.dir, deletionVectorKey(uuid));
+  await writeFile(file, bytes);
+  const at = vectors[0] ?? { offset: 0, sizeInBytes: 0 };
+  const descriptor = { storageType: 'u' as const, pathOrInlineDv: encodeDeletionVectorName(uuid), ...at };
+  return { vector: inProto({ ...descriptor, cardinality: rowRuns.rowCount }), path: file };
+}
+
+async function rows(sql: string, scan: InputInit, remoteFiles?: RemoteFiles): Promise<SqlValue[][]> {
+  const runtime = await fixture.runtime(undefined, remoteFiles);
   return fixture.rows(runtime, { sql, inputs: [scan] });
 }
 
@@ -229,33 +246,26 @@ describe('deletion vectors', () => {
     const big = await write('big', `SELECT i FROM range(${total}) AS r(i)`, ', ROW_GROUP_SIZE 122880');
     const small = await write('small', 'SELECT i + 2000000 AS i FROM range(10) AS r(i)');
     const plain = await write('plain', 'SELECT i + 3000000 AS i FROM range(10) AS r(i)');
-    const dv = (name: string) => ({
-      storageType: 'u',
-      pathOrInlineDv: name,
-      sizeInBytes: 1,
-      cardinality: 1n,
-    });
-    const files = [{ ...big, deletionVector: dv('big') }, plain, { ...small, deletionVector: dv('small') }];
     const scattered = Array.from({ length: total / 3 }, (_, index) => [index * 3, index * 3 + 1] as const);
-    const options = {
-      deletionVectors: vectors({
-        big: [...scattered, [600_000, 1_150_000]],
-        small: [
-          [0, 2],
-          [9, 10],
-        ],
-      }),
-    };
-    const delta = { columns: [data('i', 'BIGINT')], files };
+    const deleted = scattered.filter(([row]) => row < 600_000 || row >= 1_150_000);
+    const at = deleted.findIndex(([row]) => row >= 1_150_000);
+    const { vector } = await inFile(
+      runs([...deleted.slice(0, at), [600_000, 1_150_000], ...deleted.slice(at)]),
+    );
+    const files = [
+      { ...big, deletionVector: vector },
+      plain,
+      { ...small, deletionVector: inline([0, 2], [9, 10]) },
+    ];
+    const delta = { location: fixture.dir, columns: [data('i', 'BIGINT')], files };
     const isDeleted = `(i % 3 = 0 OR i BETWEEN 600000 AND 1149999)`;
     const digest = 'SELECT count(*), sum(i)::BIGINT, count(*) FILTER (i >= 2000000)';
     const expected = await rows(
       `${digest} FROM (FROM range(${total}) AS r(i) WHERE NOT ${isDeleted}
        UNION ALL SELECT i + 2000000 FROM range(2, 9) AS r(i) UNION ALL SELECT i + 3000000 FROM range(10) AS r(i))`,
       input([['i', 'BIGINT']], delta),
-      options,
     );
-    expect(await rows(`${digest} FROM t`, input([['i', 'BIGINT']], delta), options)).toEqual(expected);
+    expect(await rows(`${digest} FROM t`, input([['i', 'BIGINT']], delta))).toEqual(expected);
     const ranges = [
       { path: big.path, firstRow: 500_000n, rowCount: 660_000n },
       { path: small.path, firstRow: 1n, rowCount: 3n },
@@ -263,32 +273,32 @@ describe('deletion vectors', () => {
     const part = await rows(
       'SELECT count(*), min(i), max(i) FROM t',
       input([['i', 'BIGINT']], delta, ranges),
-      options,
     );
     const inRange = await rows(
       `SELECT count(*) + 2, min(i), 2000003::BIGINT FROM range(500000, 1160000) AS r(i) WHERE NOT ${isDeleted}`,
       input([['i', 'BIGINT']], delta),
-      options,
     );
     expect(part).toEqual(inRange);
   }, 60_000);
 
   it('that are damaged, or of another file, are XX001', async () => {
     const file = await write('f', 'SELECT 1 AS i');
-    const dv = (name: string) => ({
-      storageType: 'u',
-      pathOrInlineDv: name,
-      sizeInBytes: 1,
-      cardinality: 1n,
-    });
-    const scan = (name: string) =>
+    const { vector, path: vectorPath } = await inFile(runs([[0, 1]]));
+    const scan = (deletionVector: typeof vector) =>
       input([['i', 'INTEGER']], {
+        location: fixture.dir,
         columns: [data('i', 'INTEGER')],
-        files: [{ ...file, deletionVector: dv(name) }],
+        files: [{ ...file, deletionVector }],
       });
-    const options = { deletionVectors: vectors({ other: [[1, 2]] }) };
-    await expect(rows('FROM t', scan('gone'), options)).rejects.toMatchObject({ sqlState: 'XX001' });
-    await expect(rows('FROM t', scan('other'), options)).rejects.toMatchObject({
+    expect(await rows('SELECT count(*) FROM t', scan(vector))).toEqual([[0n]]);
+    const bytes = await readFile(vectorPath);
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    await writeFile(vectorPath, bytes);
+    await expect(rows('FROM t', scan(vector))).rejects.toMatchObject({
+      sqlState: 'XX001',
+      details: { path: vectorPath },
+    });
+    await expect(rows('FROM t', scan(inline([1, 2])))).rejects.toMatchObject({
       sqlState: 'XX001',
       details: { path: file.path },
     });
@@ -331,12 +341,13 @@ describe('data files', () => {
     const local = await write('remote', 'SELECT i FROM range(10) AS r(i)');
     const events: string[] = [];
     const remoteFiles: RemoteFiles = {
-      open: async (file, columns, bytes) => {
-        events.push(`open ${file} ${columns.join()} ${bytes}`);
-        return { localPath: local.path, release: () => events.push('release') };
+      open: async (file, wanted) => {
+        events.push(`open ${file} ${wanted.columns?.join()}`);
+        const release = async (): Promise<void> => void events.push('release');
+        return { localPath: local.path, release, [Symbol.asyncDispose]: release };
       },
     };
-    const file = { path: 's3://b/k', logPath: 'k', bytes: 99n, rows: 10n };
+    const file = { path: 's3://b/k', logPath: 'k', bytes: local.bytes ?? 0n, rows: 10n };
     const scan = input(
       [
         ['i', 'BIGINT'],
@@ -347,8 +358,8 @@ describe('data files', () => {
         files: [{ ...file, partitionValues: [{ value: 'x' }] }],
       },
     );
-    expect(await rows('SELECT count(*), min(p) FROM t', scan, { remoteFiles })).toEqual([[10n, 'x']]);
-    expect(events).toEqual(['open s3://b/k stored i 99', 'release']);
+    expect(await rows('SELECT count(*), min(p) FROM t', scan, remoteFiles)).toEqual([[10n, 'x']]);
+    expect(events).toEqual(['open s3://b/k stored i', 'release']);
     await expect(rows('FROM t', scan)).rejects.toMatchObject({ sqlState: '58030' });
   });
 });
@@ -356,16 +367,13 @@ describe('data files', () => {
 describe('tables of other schemas', () => {
   it('are found with their deletion vectors', async () => {
     const file = await write('f', 'SELECT i FROM range(10) AS r(i)');
-    const deletionVector = { storageType: 'u', pathOrInlineDv: 'x', sizeInBytes: 1, cardinality: 1n };
+    const deletionVector = inline([3, 5]);
     const scan = input([['i', 'BIGINT']], {
+      location: fixture.dir,
       columns: [data('i', 'BIGINT')],
       files: [{ ...file, deletionVector }],
     });
-    const found = await rows(
-      'SELECT count(*) FROM s.t',
-      { ...scan, name: 's.t' },
-      { deletionVectors: vectors({ x: [[3, 5]] }) },
-    );
+    const found = await rows('SELECT count(*) FROM s.t', { ...scan, name: 's.t' });
     expect(found).toEqual([[8n]]);
   });
 });

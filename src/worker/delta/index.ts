@@ -1,9 +1,2 @@
-export {
-  type DeletionVectors,
-  DeltaFiles,
-  type DeltaFilesOptions,
-  type OpenDeltaFiles,
-  type RemoteFile,
-  type RemoteFiles,
-} from './delta-files.ts';
+export { DeltaFiles, type DeltaFilesOptions, type OpenDeltaFiles, type RemoteFiles } from './delta-files.ts';
 export { deltaRelation } from './delta-relation.ts';

@@ -1,5 +1,4 @@
-import { checksumFile, Semaphore, SkeinError, SqlState } from '../../common/index.ts';
-import { abortReason } from '../../rpc/index.ts';
+import { checksumFile, Semaphore, SkeinError, SqlState, unlessAborted } from '../../common/index.ts';
 
 const filesKept = 100_000;
 const filesAtOnce = 4;
@@ -43,15 +42,5 @@ async function compare(path: string, expected: number): Promise<void> {
   if (crc32 === expected) return;
   throw new SkeinError(SqlState.dataCorrupted, `the file is damaged: ${path}: its checksum is wrong`, {
     details: { path },
-  });
-}
-
-/** Waits for work that goes on when the signal aborts. */
-function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(abortReason(signal));
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
