@@ -1,3 +1,4 @@
+import './aws-sdk.ts';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type InspectFiles, WarehouseCatalog } from '../catalog/index.ts';

@@ -1,6 +1,6 @@
 import type { QueryLimits, QueryService } from '../coordinator/index.ts';
 import type { S3Options } from '../storage/index.ts';
-import type { WorkerFaults } from '../worker/index.ts';
+import type { TableCacheOptions, WorkerFaults } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import { startCore } from './coordinator-core.ts';
 import { addInProcessWorkers } from './in-process-workers.ts';
@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly externalRoots?: readonly string[] | undefined;
   /** Where `s3://` is; default: AWS, as the environment says. */
   readonly s3?: S3Options | undefined;
+  /** What each worker keeps of tables on S3. */
+  readonly tableCache?: TableCacheOptions | undefined;
   /** Workers in this process; default 1. */
   readonly workers?: number | undefined;
   /** Of each worker; default: the cores, shared evenly. */
@@ -58,6 +60,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       share: shares.worker,
       spoolDir,
       token: undefined,
+      tableCache: options.tableCache,
       faults: options.faults,
     };
     await addInProcessWorkers(core, inProcess, closers);
