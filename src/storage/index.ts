@@ -37,39 +37,10 @@ export {
   encodeDeletionVector,
   encodeDeletionVectorName,
   frameDeletionVectors,
-  readDeletionVector,
-} from './delta/deletion-vector.ts';
-export { DeltaLog } from './delta/delta-log.ts';
-export type {
-  AddAction,
-  CdcAction,
-  CommitInfo,
-  DeletionVectorDescriptor,
-  DeltaAction,
-  DomainMetadataAction,
-  MetadataAction,
-  ProtocolAction,
-  RemoveAction,
-  TransactionAction,
-} from './delta/actions.ts';
-export { type DataPath, encodeDataPath, resolveDataPath } from './delta/data-path.ts';
-export {
-  deletionVectorId,
-  deletionVectorKey,
-  deletionVectorPath,
-  encodeDeletionVector,
-  encodeDeletionVectorName,
-  frameDeletionVectors,
   inlineDeletionVector,
   readDeletionVector,
 } from './delta/deletion-vector.ts';
-export {
-  type Commit,
-  type CommitSummary,
-  DeltaLog,
-  type DeltaLogOptions,
-  type SnapshotOptions,
-} from './delta/delta-log.ts';
+export { DeltaLog } from './delta/delta-log.ts';
 export {
   assignColumnMapping,
   fieldsToSchema,
@@ -91,20 +62,6 @@ export { formatLocation, parseLocation, splitLocation } from './object-store/loc
 export type { ObjectInfo, ObjectStore, PutBody } from './object-store/object-store.ts';
 export { ObjectStores } from './object-store/object-stores.ts';
 export type { S3Options } from './object-store/s3-connection.ts';
-  parseSchemaString,
-  schemaToFields,
-} from './delta/delta-schema.ts';
-export type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
-export type {
-  ParquetColumn,
-  ParquetColumnField,
-  ParquetObject,
-  ParquetRows,
-  ScratchFile,
-} from './delta/parquet-rows.ts';
-export { fileKey } from './delta/replay.ts';
-export { eachRow, eachRun, type RowRuns, RowRunsBuilder, rowRunsOf, uniteRowRuns } from './delta/row-runs.ts';
-export { keepsOrder, storedType } from './delta/stored-type.ts';
 export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
 export { type PrunedFiles, pruneFiles } from './prune/prune-files.ts';
 export {
