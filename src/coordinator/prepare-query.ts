@@ -227,9 +227,10 @@ function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContex
       const table = snapshot.tables.get(name);
       if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
       const { rowCount, bytes, schema, statistics } = table;
+      const sharding = table.sharding?.kind === 'hash' ? table.sharding : undefined;
       const prunedScan =
         table.format.kind === 'delta' ? (scan: ScanNode) => pruneScan(table, scan) : undefined;
-      return { rowCount, bytes, schema, statistics, splitCount: countSplits(table), prunedScan };
+      return { rowCount, bytes, schema, statistics, splitCount: countSplits(table), sharding, prunedScan };
     },
   };
 }

@@ -27,7 +27,7 @@ export {
   type S3Options,
   splitLocation,
 } from './object-store/index.ts';
-export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export { countSplits, dealShards, dealSplits, wholeSplits } from './plan-splits.ts';
 export { type PrunedFiles, pruneFiles } from './prune/index.ts';
 export {
   type CachedFile,

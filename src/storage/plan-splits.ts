@@ -1,4 +1,5 @@
-import type { Split, TableSnapshot } from './table.ts';
+import { assert } from '../common/index.ts';
+import type { Split, TableFile, TableSnapshot } from './table.ts';
 
 /** The smallest piece a scan can be cut into: one row group, or a whole file where the format has none. */
 interface Unit {
@@ -10,7 +11,20 @@ interface Unit {
 
 /** How many pieces the table's scan can be cut into. */
 export function countSplits(table: TableSnapshot): number {
-  return table.files.reduce((count, file) => count + (file.rowGroups?.length ?? 1), 0);
+  return table.files.reduce((count, file) => count + (rowGroupsOf(file)?.length ?? 1), 0);
+}
+
+/** Rows of a row group as DuckDB writes them. Other writers' are read twice where a split ends in them. */
+const usualGroupRows = 122_880;
+/** Smaller files are not cut where the row groups are not known. */
+const wholeBytes = 16 << 20;
+
+/** A Delta log does not say where the row groups are, but how many rows there are. */
+function rowGroupsOf({ rowGroups, bytes, delta }: TableFile): readonly number[] | undefined {
+  const rows = delta?.rowCount;
+  if (rowGroups !== undefined || rows === undefined || bytes < wholeBytes) return rowGroups;
+  const groups = Array.from({ length: Math.floor(rows / usualGroupRows) }, () => usualGroupRows);
+  return rows % usualGroupRows === 0 ? groups : [...groups, rows % usualGroupRows];
 }
 
 /**
@@ -32,18 +46,31 @@ export function dealSplits(table: TableSnapshot, count: number): readonly (reado
   return tasks;
 }
 
-/** Every row of the table, file by file. */
-export function wholeSplits(table: TableSnapshot): readonly Split[] {
-  return table.files.map((file) => ({
-    path: file.path,
-    firstRow: undefined,
-    rowCount: undefined,
-    bytes: file.bytes,
-  }));
+/**
+ * Deals whole files out by their shard: task i of n gets the shards i, i + n, i + 2n ... Every row is in exactly one split.
+ * @throws Error when a file says no shard: such a table is not to be read by its shards
+ */
+export function dealShards(table: TableSnapshot, count: number): readonly (readonly Split[])[] {
+  const tasks: Split[][] = Array.from({ length: count }, () => []);
+  for (const file of table.files) {
+    const shard = file.delta?.shard;
+    assert(shard !== undefined, `${file.path} is in no shard`);
+    tasks[shard % count]?.push(wholeFile(file));
+  }
+  return tasks;
 }
 
-function fileUnits(file: TableSnapshot['files'][number]): readonly Unit[] {
-  const groups = file.rowGroups;
+/** Every row of the table, file by file. */
+export function wholeSplits(table: TableSnapshot): readonly Split[] {
+  return table.files.map(wholeFile);
+}
+
+function wholeFile({ path, bytes }: TableFile): Split {
+  return { path, firstRow: undefined, rowCount: undefined, bytes };
+}
+
+function fileUnits(file: TableFile): readonly Unit[] {
+  const groups = rowGroupsOf(file);
   if (groups === undefined || groups.length <= 1) {
     return [{ path: file.path, firstRow: undefined, rowCount: undefined, bytes: file.bytes }];
   }

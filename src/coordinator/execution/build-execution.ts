@@ -10,7 +10,13 @@ import {
   type PlannerContext,
   type StagePlan,
 } from '../../planner/index.ts';
-import { dealSplits, type TableSnapshot, wholeSplits } from '../../storage/index.ts';
+import {
+  dealShards,
+  dealSplits,
+  hashShardSql,
+  type TableSnapshot,
+  wholeSplits,
+} from '../../storage/index.ts';
 import { type Schema, wireType } from '../../types/index.ts';
 import { pruneScan } from '../prune-scan.ts';
 import type {
@@ -159,13 +165,18 @@ function buildOutput({ output, fragment }: StagePlan): ExecutionOutput {
   switch (output.kind) {
     case 'gather':
       return { kind: 'gather' };
-    case 'hash':
+    case 'hash': {
+      const { partitions, shards } = output;
+      const keys = output.keys.map((key) => printScalar(key, (index) => `c${index}`));
+      const types = output.keys.map(({ type }) => type);
       return {
         kind: 'hash',
-        keys: output.keys.map((key) => printScalar(key, (index) => `c${index}`)),
+        keys,
         labels: output.keys.map((key) => formatExpr(key, fragment.schema)),
-        partitions: output.partitions,
+        partitions,
+        ...(shards === undefined ? {} : { placedBy: hashShardSql(keys, types, shards) }),
       };
+    }
     default:
       return assertNever(output);
   }
@@ -220,11 +231,23 @@ function buildInput(
     return { kind: 'stage', name, stage, read: leaf.read };
   }
   const { table } = pruneScan(tableOf(tables, leaf.table), leaf);
-  const splits =
-    leaf.read === 'split' && taskCount > 1
-      ? dealSplits(table, taskCount)
-      : Array.from({ length: taskCount }, () => wholeSplits(table));
+  const splits = splitsOf(leaf, table, taskCount);
   return { kind: 'scan', name, table, columns: scanColumns(leaf), splits };
+}
+
+/** By task. */
+function splitsOf({ read }: ScanNode, table: TableSnapshot, taskCount: number): ScanInput['splits'] {
+  if (taskCount === 1) return [wholeSplits(table)];
+  switch (read) {
+    case 'all':
+      return Array.from({ length: taskCount }, () => wholeSplits(table));
+    case 'split':
+      return dealSplits(table, taskCount);
+    case 'shard':
+      return dealShards(table, taskCount);
+    default:
+      return assertNever(read);
+  }
 }
 
 /** Where the fragment needs only the number of rows, some column has to be read. */

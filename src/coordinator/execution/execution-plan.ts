@@ -46,6 +46,8 @@ export type ExecutionOutput =
       readonly keys: readonly string[];
       readonly labels: readonly string[];
       readonly partitions: number;
+      /** SQL of a row's shard, where the rows go to the shards of a table instead of by the hash of the keys. */
+      readonly placedBy?: string;
     }
   | { readonly kind: 'gather' }
   | { readonly kind: 'result' };
