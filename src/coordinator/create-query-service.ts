@@ -237,7 +237,7 @@ class CoordinatorQueryService implements QueryService {
       snapshot,
       settings,
       schema,
-      parallelism: members.length,
+      workers: members.map(({ id }) => id),
       alone: members.length === 1 && members[0]?.inProcess === true,
       bypassBytes: this.#limits.bypassBytes,
       broadcastBytes: this.#limits.broadcastBytes,

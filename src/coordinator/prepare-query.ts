@@ -1,5 +1,5 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
-import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
+import { assertNever, SkeinError, SqlState, toSkeinError, type WorkerId } from '../common/index.ts';
 import type { BoundCatalogQuery, BoundQuery } from '../duckdb/index.ts';
 import type { PlanNode, ScanNode } from '../plan/index.ts';
 import {
@@ -32,8 +32,8 @@ export interface PrepareContext {
   readonly settings: SessionSettings;
   /** Where unqualified names are looked up first. */
   readonly schema: string;
-  /** Workers that take tasks. */
-  readonly parallelism: number;
+  /** Those that take tasks. */
+  readonly workers: readonly WorkerId[];
   /** The only worker is in the coordinator's own process: what it would do, the coordinator can do itself. */
   readonly alone: boolean;
   readonly bypassBytes: number;
@@ -135,7 +135,7 @@ function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
     const planner = plannerContext(context);
     const plan = planDistributed(bound.plan, planner);
     if (cannotTravel(plan)) return onCoordinator(original, tables);
-    return buildExecution(plan, context.snapshot.tables, bound.columns, planner);
+    return buildExecution(plan, context.snapshot.tables, bound.columns, planner, context.workers);
   } catch (error) {
     // No query is refused because it is hard to cut into pieces.
     const { message } = toSkeinError(error);
@@ -219,9 +219,9 @@ function isBypassed(bound: BoundRun, tables: Tables, context: PrepareContext): b
   return context.alone || bytes <= context.bypassBytes;
 }
 
-function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
+function plannerContext({ snapshot, workers, broadcastBytes }: PrepareContext): PlannerContext {
   return {
-    parallelism: Math.max(1, parallelism),
+    parallelism: Math.max(1, workers.length),
     broadcastBytes,
     table: (name) => {
       const table = snapshot.tables.get(name);

@@ -1,3 +1,4 @@
+export { dealNear } from './deal-near.ts';
 export type { DeletionVectorDescriptor } from './delta/actions.ts';
 export { readDeletionVector } from './delta/deletion-vector.ts';
 export { eachRun, type RowRuns } from './delta/row-runs.ts';

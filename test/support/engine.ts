@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { type CatalogSnapshot, FileCatalog } from '../../src/catalog/index.ts';
+import { type Catalog, type CatalogSnapshot, FileCatalog } from '../../src/catalog/index.ts';
 import { systemClock, systemRandom, workerId } from '../../src/common/index.ts';
 import {
   createQueryService,
@@ -21,6 +21,8 @@ import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../..
 export interface TestEngineOptions {
   readonly dataDir: string;
   readonly workers: number;
+  /** Default: the files of `dataDir`. */
+  readonly catalog?: Catalog;
   readonly limits?: Partial<QueryLimits>;
   /** By worker: w0, w1 ... */
   readonly faults?: (worker: string) => WorkerFaults;
@@ -69,7 +71,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     stores: new ObjectStores({ clock: systemClock, random: systemRandom }),
   });
   const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self, deltaFiles });
-  const catalog = new FileCatalog({
+  const files = new FileCatalog({
     dir: dataDir,
     clock: systemClock,
     inspect: async (kind, files, keys, signal) => {
@@ -77,6 +79,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       return await inspectFiles(connection, kind, files, keys, signal);
     },
   });
+  const catalog = options.catalog ?? files;
   const members = new Membership({
     clock: systemClock,
     duckdbVersion: DuckDb.version(),

@@ -1,3 +1,4 @@
+import type { WorkerId } from '../../common/index.ts';
 import type { OperatorTree } from '../../plan/index.ts';
 import type { Split, TableSnapshot } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
@@ -25,6 +26,8 @@ export interface ExecutionStage {
   readonly columns: Schema;
   readonly output: ExecutionOutput;
   readonly taskCount: number;
+  /** By task, the worker that has its files near; undefined where that makes no difference. */
+  readonly near?: readonly WorkerId[] | undefined;
   readonly deterministic: boolean;
   /** The fragment's row order is kept. */
   readonly ordered: boolean;
