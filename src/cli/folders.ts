@@ -20,6 +20,28 @@ export async function dataFolder({ values, sources }: Config): Promise<string> {
   return data;
 }
 
+/** Where the tables of --data are: a folder, which must be there, or a place on S3. */
+export async function warehouse(config: Config): Promise<string> {
+  const { data } = config.values;
+  return data?.startsWith('s3://') === true ? data : await dataFolder(config);
+}
+
+/** What the engine is told of stores. */
+export function storeOptions({ values }: Config): {
+  readonly externalRoots: readonly string[];
+  readonly s3: { readonly endpoint?: string; readonly region?: string; readonly forcePathStyle?: boolean };
+} {
+  const { externalRoots, s3Endpoint, s3Region, s3PathStyle } = values;
+  return {
+    externalRoots,
+    s3: {
+      ...(s3Endpoint !== undefined && { endpoint: s3Endpoint }),
+      ...(s3Region !== undefined && { region: s3Region }),
+      ...(s3PathStyle && { forcePathStyle: true }),
+    },
+  };
+}
+
 /** Where exchanged and spilled data goes. */
 export function spoolFolder({ values, home }: Config): string {
   return values.spool ?? join(home, 'spool');

@@ -1,7 +1,7 @@
 import type { Session } from '../client/index.ts';
 import { type Config, defaultPort, type OptionSource, UsageError } from '../config/index.ts';
 import type { CommandContext } from './command.ts';
-import { dataFolder, spoolFolder } from './folders.ts';
+import { spoolFolder, storeOptions, warehouse } from './folders.ts';
 
 // Engine and client are loaded when they are needed: help and completion must not wait for them.
 
@@ -37,10 +37,11 @@ export async function openSession(context: CommandContext): Promise<Session> {
 
 async function openEmbedded(config: Config): Promise<Session> {
   const { workers, threads, memory } = config.values;
-  const data = await dataFolder(config);
+  const data = await warehouse(config);
   const { Skein } = await import('../main/index.ts');
   return await Skein.open({
     data,
+    ...storeOptions(config),
     workers,
     spool: spoolFolder(config),
     ...(threads !== undefined && { threads }),

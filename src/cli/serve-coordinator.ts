@@ -1,19 +1,23 @@
 import { formatBytes, formatCount } from '../common/index.ts';
 import type { CommandContext } from './command.ts';
-import { dataFolder, spoolFolder } from './folders.ts';
+import { spoolFolder, storeOptions, warehouse } from './folders.ts';
 import { explainListenError, listenHost } from './listen-address.ts';
 import { packageVersion } from './package-version.ts';
 import { closeWithin, serveUntilInterrupted } from './serve.ts';
+
+/** What closing takes, at most, once the queries have ended. */
+const closeMs = 10_000;
 
 /** Serves --data until the user ends it. @param workers in this process */
 export async function serveCoordinator(context: CommandContext, workers: number): Promise<number> {
   const { config, out } = context;
   const { port, threads, memory, clusterToken, drainTimeout } = config.values;
   const host = listenHost(config);
-  const data = await dataFolder(config);
+  const data = await warehouse(config);
   const { startCoordinator } = await import('../main/index.ts');
   const server = await startCoordinator({
     data,
+    ...storeOptions(config),
     workers,
     host,
     port,
@@ -21,6 +25,7 @@ export async function serveCoordinator(context: CommandContext, workers: number)
     memoryBytes: memory,
     token: clusterToken,
     spoolDir: spoolFolder(config),
+    drainMs: drainTimeout,
   }).catch((error: unknown) => {
     throw explainListenError(error, host, port);
   });
@@ -45,7 +50,7 @@ export async function serveCoordinator(context: CommandContext, workers: number)
     await out.write(`${lines.join('\n')}\n`);
     await serveUntilInterrupted(context);
   } finally {
-    await closeWithin(() => server.close(), drainTimeout, context);
+    await closeWithin(() => server.close(), drainTimeout + closeMs, context);
   }
   return 0;
 }

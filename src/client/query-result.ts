@@ -122,7 +122,21 @@ class RunningQuery implements QueryResult {
     return (await this.#started).columns;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RecordBatch> {
+  [Symbol.asyncIterator](): AsyncGenerator<RecordBatch> {
+    const rows = this.#rows();
+    const leave = rows.return.bind(rows);
+    rows.return = (value) => {
+      // A generator that has not begun has no loop to leave.
+      if (!this.#read) {
+        this.#read = true;
+        this.cancel();
+      }
+      return leave(value);
+    };
+    return rows;
+  }
+
+  async *#rows(): AsyncGenerator<RecordBatch> {
     if (this.#read) throw new SkeinError(SqlState.notInThisState, "the query's rows have been read already");
     this.#read = true;
     const started = await this.#started;

@@ -10,6 +10,7 @@ export { treeToDot } from './observe/tree-to-dot.ts';
 export { defaultQueryLimits, type QueryLimits } from './query-limits.ts';
 export type {
   ClusterInfo,
+  Health,
   QueryErrorInfo,
   QueryHandle,
   QueryInfo,
@@ -23,3 +24,13 @@ export type {
 } from './query-service.ts';
 export type { QueryTree, StageTree, TaskTree } from './query-tree.ts';
 export { settingNames } from './settings.ts';
+export type {
+  ResultRows,
+  StatementContext,
+  StatementQuery,
+  StatementResult,
+  StatementWork,
+  WriteLayout,
+  WriteOutcome,
+  WriteRequest,
+} from './statements/statement-context.ts';

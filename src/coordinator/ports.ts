@@ -1,12 +1,22 @@
-import type { BindRequest, BoundCatalogQuery, BoundQuery, StreamedResult } from '../duckdb/index.ts';
+import type {
+  BindRequest,
+  BoundCatalogQuery,
+  BoundQuery,
+  StreamedResult,
+  SystemRows,
+} from '../duckdb/index.ts';
 import type { RunTaskRequest, RunTaskResponse, TaskStats } from '../rpc/index.ts';
 import type { RecordBatch, Schema } from '../types/index.ts';
 
 /** What the service needs of the shadow catalog. */
 export interface Binder {
   bind(request: BindRequest): Promise<BoundQuery>;
-  /** Runs a query about the catalog itself. */
-  stream(bound: BoundCatalogQuery, signal: AbortSignal): Promise<Pick<StreamedResult, 'schema' | 'batches'>>;
+  /** Runs a query about the catalog itself. @param rows of the relations that `bound.system` names */
+  stream(
+    bound: BoundCatalogQuery,
+    signal: AbortSignal,
+    rows?: SystemRows,
+  ): Promise<Pick<StreamedResult, 'schema' | 'batches'>>;
 }
 
 /** What the service needs of the coordinator's own fragment runtime. */

@@ -1,6 +1,6 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
 import { assertNever, SkeinError, SqlState, toSkeinError, type WorkerId } from '../common/index.ts';
-import type { BoundCatalogQuery, BoundQuery } from '../duckdb/index.ts';
+import type { BoundCatalogQuery, BoundQuery, VersionRequest } from '../duckdb/index.ts';
 import type { PlanNode, ScanNode } from '../plan/index.ts';
 import {
   applyRules,
@@ -10,7 +10,7 @@ import {
   planDistributed,
 } from '../planner/index.ts';
 import { tokenize } from '../sql/index.ts';
-import { countSplits } from '../storage/index.ts';
+import { countSplits, type TableSnapshot } from '../storage/index.ts';
 import type { Schema, SqlValue } from '../types/index.ts';
 import {
   buildExecution,
@@ -25,6 +25,7 @@ import type { Binder } from './ports.ts';
 import { pruneScan, pruneTables } from './prune-scan.ts';
 import type { QueryRequest } from './query-service.ts';
 import type { SessionSettings } from './settings.ts';
+import { systemSchemas } from './system/index.ts';
 
 export interface PrepareContext {
   readonly binder: Binder;
@@ -42,6 +43,8 @@ export interface PrepareContext {
   readonly broadcastBytes: number;
   /** Runs an inner query: PIVOT needs its values before it can be bound. */
   readonly evaluate: (sql: string) => Promise<readonly (readonly SqlValue[])[]>;
+  /** Finds another version of a table than the snapshot's. */
+  readonly tableAt: (request: VersionRequest) => Promise<TableSnapshot>;
   readonly signal: AbortSignal;
 }
 
@@ -59,23 +62,26 @@ export async function prepareQuery(
   params: QueryRequest['params'],
   context: PrepareContext,
 ): Promise<Prepared> {
-  const bound = await bind(sql, offset, params, context);
+  const versions = new Map<string, TableSnapshot>();
+  const bound = await bindQuery(sql, offset, params, context, versions);
   switch (bound.kind) {
     case 'catalog':
       return { kind: 'catalog', columns: bound.columns, bound };
     case 'whole':
     case 'plan':
-      return { kind: 'run', columns: bound.columns, plan: planBound(bound, context) };
+      return { kind: 'run', columns: bound.columns, plan: planBound(bound, withTables(context, versions)) };
     default:
       return assertNever(bound);
   }
 }
 
-async function bind(
+/** @throws SkeinError as DuckDB refuses the query; of a table whose files cannot be read, that table's own */
+export async function bindQuery(
   sql: string,
   offset: number,
   params: QueryRequest['params'],
   context: PrepareContext,
+  versions = new Map<string, TableSnapshot>(),
 ): Promise<BoundQuery> {
   const { snapshot, settings, schema, evaluate, signal } = context;
   try {
@@ -85,12 +91,28 @@ async function bind(
       schema,
       settings: settings.duckdb,
       tables: snapshot,
+      tableAt: async (request) => {
+        const table = await context.tableAt(request);
+        versions.set(table.name, table);
+        return table;
+      },
+      systemTables: systemSchemas,
       evaluate,
       signal,
     });
   } catch (error) {
     throw brokenTable(error, sql, snapshot) ?? shifted(error, offset);
   }
+}
+
+/** The context of one statement that also reads other versions. */
+export function withTables(
+  context: PrepareContext,
+  more: ReadonlyMap<string, TableSnapshot>,
+): PrepareContext {
+  if (more.size === 0) return context;
+  const { snapshot } = context;
+  return { ...context, snapshot: { ...snapshot, tables: new Map([...snapshot.tables, ...more]) } };
 }
 
 /** A table whose files cannot be read is not there to be bound: its own error says more than that it is unknown. */
@@ -116,7 +138,7 @@ function shifted(error: unknown, offset: number): unknown {
   });
 }
 
-type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
+export type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
 
 function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
   const tables = scannedTables(bound, context);
@@ -169,17 +191,18 @@ function onCoordinator(original: OriginalQuery, tables: Tables): ExecutionPlan {
   return buildLocal(withNote(original, note), tables, false);
 }
 
-function withNote(query: OriginalQuery, note: string): OriginalQuery {
+export function withNote(query: OriginalQuery, note: string): OriginalQuery {
   return { ...query, notes: [...query.notes, note] };
 }
 
-function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
+export function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
   const { sql, columns, tables } = bound;
   return {
     sql,
     columns,
     tables: [...new Set(tables)],
     notes: [],
+    ordered: bound.ordered,
     describe: () =>
       bound.kind === 'plan' ? describePlan(bound.plan, context) : describeWhole(tables, context),
   };
@@ -213,13 +236,13 @@ function describeWhole(names: readonly string[], { snapshot }: PrepareContext): 
   };
 }
 
-function isBypassed(bound: BoundRun, tables: Tables, context: PrepareContext): boolean {
+export function isBypassed(bound: BoundRun, tables: Tables, context: PrepareContext): boolean {
   if (context.settings.localBypass === 'off') return false;
   const bytes = bound.tables.reduce((sum, name) => sum + (tables.get(name)?.bytes ?? 0), 0);
   return context.alone || bytes <= context.bypassBytes;
 }
 
-function plannerContext({ snapshot, workers, broadcastBytes }: PrepareContext): PlannerContext {
+export function plannerContext({ snapshot, workers, broadcastBytes }: PrepareContext): PlannerContext {
   return {
     parallelism: Math.max(1, workers.length),
     broadcastBytes,
@@ -230,7 +253,16 @@ function plannerContext({ snapshot, workers, broadcastBytes }: PrepareContext): 
       const sharding = table.sharding?.kind === 'hash' ? table.sharding : undefined;
       const prunedScan =
         table.format.kind === 'delta' ? (scan: ScanNode) => pruneScan(table, scan) : undefined;
-      return { rowCount, bytes, schema, statistics, splitCount: countSplits(table), sharding, prunedScan };
+      return {
+        rowCount,
+        bytes,
+        schema,
+        statistics,
+        splitCount: countSplits(table),
+        fileCount: table.files.length,
+        sharding,
+        prunedScan,
+      };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { QueryId, SkeinError } from '../common/index.ts';
+import { type QueryId, type SkeinError, toSkeinError } from '../common/index.ts';
 import type { Schema } from '../types/index.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
 import type { QueryRun } from './execution/query-run.ts';
@@ -14,6 +14,7 @@ interface Times {
   admitted: number | undefined;
   planned: number | undefined;
   ended: number | undefined;
+  released: number | undefined;
 }
 
 /** All that is known of a query, while it runs and in the history. */
@@ -33,6 +34,9 @@ export class QueryRecord {
   error: SkeinError | undefined;
   rows = 0;
   workers = 0;
+  /** Whoever carries it out ends it, also when it is canceled: it may have taken effect by then. */
+  isStatement = false;
+  #runs = 0;
   /** What still has to be cleaned up after it; never rejects. */
   readonly cleanup: Promise<void>[] = [];
   /** Called once at its end. */
@@ -44,7 +48,13 @@ export class QueryRecord {
     this.submittedAt = submittedAt;
     // Every task and every wait of the query listens.
     setMaxListeners(0, this.controller.signal);
-    this.times = { submitted: monotonicNow, admitted: undefined, planned: undefined, ended: undefined };
+    this.times = {
+      submitted: monotonicNow,
+      admitted: undefined,
+      planned: undefined,
+      ended: undefined,
+      released: undefined,
+    };
   }
 
   get hasEnded(): boolean {
@@ -53,6 +63,18 @@ export class QueryRecord {
 
   get signal(): AbortSignal {
     return this.controller.signal;
+  }
+
+  /** Tells one of its runs from the others, in the names of their files. */
+  nextSuffix(): string {
+    this.#runs += 1;
+    return `-i${this.#runs}`;
+  }
+
+  /** The error that the query ends with: the reason of its cancellation goes before what the cancellation broke. */
+  failure(error: unknown): SkeinError {
+    if (this.error !== undefined) return this.error;
+    return toSkeinError(this.signal.aborted ? this.signal.reason : error);
   }
 
   info(monotonicNow: number): QueryInfo {
@@ -81,7 +103,7 @@ export class QueryRecord {
   }
 
   #stats(monotonicNow: number): QueryStats {
-    const { submitted, admitted, planned, ended } = this.times;
+    const { submitted, admitted, planned, ended, released } = this.times;
     const now = ended ?? monotonicNow;
     return {
       state: this.state,
@@ -92,6 +114,7 @@ export class QueryRecord {
       ...runTotals(this.plan, this.run),
       workers: this.workers,
       bypassed: this.plan?.bypassed ?? false,
+      ...(released === undefined || ended === undefined ? {} : { cleanupMs: released - ended }),
     };
   }
 }

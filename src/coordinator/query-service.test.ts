@@ -340,6 +340,27 @@ describe('when workers fail', () => {
   });
 });
 
+describe('closing', () => {
+  it('lets what runs come to its end, and takes no more', async () => {
+    await start();
+    const handle = await engine.service.submit({ sql: joined, settings: off });
+    const closing = engine.service.close({ graceMs: 60_000 });
+    await expect(engine.rows('SELECT 1')).rejects.toMatchObject({ sqlState: '57P01' });
+    expect((await drain(handle)).reduce((sum, batch) => sum + batch.rowCount, 0)).toBe(5);
+    await closing;
+    expect(handle.info().state).toBe('finished');
+  });
+
+  it('cancels what still runs when its patience ends', async () => {
+    await start();
+    const handle = await engine.service.submit({ sql: endless, settings: off });
+    const rows = expect(drain(handle)).rejects.toMatchObject({ sqlState: '57P01' });
+    await engine.service.close({ graceMs: 50 });
+    await rows;
+    await expectNothingLeft();
+  });
+});
+
 describe('canceling', () => {
   async function startEndless(): Promise<QueryHandle> {
     await start();

@@ -1,6 +1,7 @@
 import type { QueryId } from '../common/index.ts';
 import type { RecordBatch, Schema, SqlValue } from '../types/index.ts';
 import type { QueryTree } from './query-tree.ts';
+import type { StatementWork } from './statements/statement-context.ts';
 
 /** What every door hands to the coordinator; doors only translate. */
 export interface QueryRequest {
@@ -47,6 +48,8 @@ export interface QueryStats {
   readonly workers: number;
   /** True when the query ran as one fragment because it was small. */
   readonly bypassed: boolean;
+  /** From the query's end until every worker had stopped its tasks and deleted its files; absent until then. */
+  readonly cleanupMs?: number;
 }
 
 export interface QueryErrorInfo {
@@ -133,10 +136,22 @@ export interface ClusterInfo {
   }[];
 }
 
+export interface Health {
+  readonly version: string;
+  readonly uptimeMs: number;
+  /** That are alive, as far as is known. */
+  readonly workers: number;
+}
+
 /** The one way to run SQL. */
 export interface QueryService {
   /** Resolves when the query is planned and its columns are known; rejects with SkeinError where it cannot be. */
   submit(request: QueryRequest): Promise<QueryHandle>;
+  /**
+   * Carries out what no SQL says (a load, an append) as a query of its own: admitted, seen, canceled like any other.
+   * @param request its `sql` is shown to people only
+   */
+  run(request: QueryRequest, work: StatementWork): Promise<QueryHandle>;
   /** Newest first; finished ones are kept for a while. */
   list(): readonly QueryInfo[];
   get(id: string): QueryInfo | undefined;
@@ -146,5 +161,8 @@ export interface QueryService {
   /** False when there is no such query; true also when it had already ended. Resolves when its tasks have stopped. */
   cancel(id: string): Promise<boolean>;
   cluster(): Promise<ClusterInfo>;
-  close(): Promise<void>;
+  /** Of this process alone: answers at once, whatever the data folder and the workers do. */
+  health(): Health;
+  /** Takes no more queries, gives those that run `graceMs` (default 0) to end, and cancels the rest. */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
 }

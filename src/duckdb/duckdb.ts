@@ -36,6 +36,7 @@ const sessionSettings = [
   'lambda_syntax',
   'default_collation',
   'preserve_insertion_order',
+  'asof_loop_join_threshold',
   'schema',
   'search_path',
   // For `reorderingJoins`; instance-wide, so no session may name it.
@@ -155,10 +156,12 @@ export class DuckDb {
 
   /** One after the other: the last one asked for holds. */
   private set(statement: string): Promise<void> {
-    this.setting = this.setting.then(async () => {
+    const set = async (): Promise<void> => {
       await using connection = await this.connect();
       await connection.run(statement);
-    });
+    };
+    // One that failed says nothing about the next.
+    this.setting = this.setting.then(set, set);
     return this.setting;
   }
 }

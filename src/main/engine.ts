@@ -1,4 +1,5 @@
 import type { QueryLimits, QueryService } from '../coordinator/index.ts';
+import type { S3Options } from '../storage/index.ts';
 import type { WorkerFaults } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import { startCore } from './coordinator-core.ts';
@@ -6,8 +7,15 @@ import { addInProcessWorkers } from './in-process-workers.ts';
 import { shareResources, spoolFolder } from './resources.ts';
 
 export interface EngineOptions {
-  /** Folder whose Parquet, CSV and JSON files, and sub-folders of such files, are the tables. */
+  /**
+   * Folder whose Parquet, CSV and JSON files, sub-folders of such files, and Delta tables are the tables; or
+   * `s3://bucket/prefix` with Delta tables.
+   */
   readonly data: string;
+  /** Locations besides `data` that statements may read and write. */
+  readonly externalRoots?: readonly string[] | undefined;
+  /** Where `s3://` is; default: AWS, as the environment says. */
+  readonly s3?: S3Options | undefined;
   /** Workers in this process; default 1. */
   readonly workers?: number | undefined;
   /** Of each worker; default: the cores, shared evenly. */
@@ -36,6 +44,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   return await openAll(async (closers) => {
     const core = await startCore({
       data: options.data,
+      externalRoots: options.externalRoots ?? [],
+      s3: options.s3 ?? {},
       share: shares.coordinator,
       spoolDir,
       token: undefined,

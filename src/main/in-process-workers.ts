@@ -44,6 +44,7 @@ function startWorker(
     spoolDir,
     ...share,
     readRoots: core.dataRoots,
+    stores: core.stores,
     token,
     clock: systemClock,
     random: systemRandom,

@@ -21,6 +21,8 @@ export interface CoordinatorOptions extends EngineOptions {
   /** Shared secret of coordinator, workers and clients. */
   readonly token?: string | undefined;
   readonly membershipLimits?: Partial<MembershipLimits> | undefined;
+  /** How long closing waits for running queries before it cancels them; default 0. */
+  readonly drainMs?: number | undefined;
   readonly logger?: FastifyBaseLogger | undefined;
 }
 
@@ -41,6 +43,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const { limits, membershipLimits } = options;
     const core = await startCore({
       data: options.data,
+      externalRoots: options.externalRoots ?? [],
+      s3: options.s3 ?? {},
       share: shares.coordinator,
       spoolDir,
       token,
@@ -64,7 +68,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     });
     closers.add(() => app.close());
     // First of all: clients learn what becomes of their queries while they can still be told.
-    closers.add(() => core.queryService.close());
+    closers.add(() => core.queryService.close({ graceMs: options.drainMs ?? 0 }));
     const url = await app.listen({ host, port }).catch((cause: unknown) => {
       const problem = cause instanceof Error ? cause.message : String(cause);
       throw new SkeinError(SqlState.cannotConnectNow, `cannot listen on ${host}:${port}: ${problem}`, {

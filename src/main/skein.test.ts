@@ -65,6 +65,18 @@ const queries = [
 ];
 
 describe('Skein', () => {
+  it('cancels a query whose rows are given up before the first is read', async () => {
+    for (const skein of [await embedded(2), await open({ server: await cluster(1) })]) {
+      const result = skein.query('SELECT count(*) FROM lineitem a, lineitem b, lineitem c', {
+        settings: distributed,
+      });
+      await result.id();
+      await result[Symbol.asyncIterator]().return?.();
+      await expect(result.rows()).rejects.toMatchObject({ sqlState: '55000' });
+      await expect.poll(async () => (await skein.queries())[0]?.state, { timeout: 10_000 }).toBe('canceled');
+    }
+  });
+
   it('gives the same embedded, from a server, and from worker processes', async () => {
     const one = await embedded(1);
     const three = await embedded(3);

@@ -13,8 +13,21 @@ import { startEngine } from './engine.ts';
 
 /** An engine in this process, over a folder of files. */
 export interface EmbeddedOptions {
-  /** Folder whose Parquet, CSV and JSON files, and sub-folders of such files, are the tables. */
+  /**
+   * Folder whose Parquet, CSV and JSON files, sub-folders of such files, and Delta tables are the tables; or
+   * `s3://bucket/prefix` with Delta tables.
+   */
   readonly data: string;
+  /** Locations besides `data` that statements may read and write. */
+  readonly externalRoots?: readonly string[];
+  /** Where `s3://` is; default: AWS, as the environment says. Credentials come from the environment. */
+  readonly s3?: {
+    /** `http(s)://HOST:PORT` of an S3-compatible store. */
+    readonly endpoint?: string;
+    readonly region?: string;
+    /** The bucket in the path instead of in the host name. */
+    readonly forcePathStyle?: boolean;
+  };
   /** Default 1. */
   readonly workers?: number;
   /** Of each worker; default: the cores, shared evenly. */

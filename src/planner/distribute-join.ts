@@ -1,5 +1,6 @@
 import type { Expr, JoinCondition, JoinKind, JoinNode } from '../plan/index.ts';
 import { sameType } from '../types/index.ts';
+import { isNullGuard, keepAsofNulls } from './asof-nulls.ts';
 import type { Distribution } from './distribution.ts';
 import { broadcast, gather, repartition, traceToCte } from './exchange.ts';
 import { isHashKey, isInteger, sameExpr } from './expressions.ts';
@@ -44,7 +45,8 @@ interface Option {
   readonly run: () => Placed;
 }
 
-export function placeJoin(node: JoinNode, distribution: Distribution): Placed {
+export function placeJoin(written: JoinNode, distribution: Distribution): Placed {
+  const node = keepAsofNulls(written, distribution);
   const left = distribution.place(node.left);
   const right = distribution.place(node.right);
   if (isWhole(left.placement) && isWhole(right.placement)) {
@@ -219,7 +221,9 @@ export function wish(placed: Placed, keys: readonly Expr[], distribution: Distri
 /** Conditions whose equality brings matching rows to the same task. */
 function hashConditions(node: JoinNode): readonly JoinCondition[] {
   const usable = node.joinKind.startsWith('asof') ? node.conditions.slice(0, -1) : node.conditions;
-  return usable.filter(({ op, left, right }) => {
+  return usable.filter((condition) => {
+    const { op, left, right } = condition;
+    if (isNullGuard(condition)) return false;
     if (!sameType(left.type, right.type) || !isHashKey(left) || !isHashKey(right)) return false;
     // Under `=` a mark join's answer depends on NULLs anywhere on the right.
     return op === 'IS NOT DISTINCT FROM' || (op === '=' && node.joinKind !== 'mark');

@@ -28,6 +28,7 @@ export interface PlannerTable extends ScanSize {
   readonly schema: Schema;
   /** Set where every file holds rows of one shard: those with equal hashes of `columns`, positions in the schema. */
   readonly sharding?: { readonly columns: readonly number[]; readonly shards: number } | undefined;
+  readonly fileCount?: number;
   /** What is left when a scan leaves out the files that its `prune` allows to. */
   readonly prunedScan?: ((scan: ScanNode) => PrunedScan) | undefined;
   /** One a column of the schema, where the files have any. */

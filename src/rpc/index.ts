@@ -52,6 +52,12 @@ export {
   TaskStatsSchema,
   type WorkerStatus,
   WorkerStatusSchema,
+  type WriteColumn,
+  WriteColumnSchema,
+  type WritePartitionColumn,
+  WritePartitionColumnSchema,
+  type WriteTask,
+  WriteTaskSchema,
 } from './gen/skein/v1/cluster_pb.ts';
 export {
   type CoordinatorClient,

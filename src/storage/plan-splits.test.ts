@@ -48,16 +48,16 @@ test('equal row groups are dealt out evenly and joined where they touch', () => 
   expect(countSplits(table([[10, 10], undefined]))).toBe(3);
 });
 
-function deltaTable(files: readonly { rows?: number; bytes: number; shard?: number }[]): TableSnapshot {
+function deltaTable(files: readonly { bytes: number; shard?: number }[]): TableSnapshot {
   return {
     ...table([]),
-    files: files.map(({ rows, bytes, shard }, index) => ({
+    files: files.map(({ bytes, shard }, index) => ({
       path: `/d/${index}`,
       bytes,
       modifiedMs: undefined,
       rowGroups: undefined,
       delta: {
-        rowCount: rows,
+        rowCount: undefined,
         partitionValues: [],
         deletionVector: undefined,
         stats: undefined,
@@ -82,15 +82,4 @@ test('shards go to tasks in turn, each with all of its files', () => {
     }),
   );
   expect(() => dealShards(deltaTable([{ bytes: 1 }]), 2)).toThrow('/d/0');
-});
-
-test('large files of a Delta log are cut by their number of rows', () => {
-  const rows = 500_000;
-  const large = deltaTable([{ bytes: 100 << 20, rows }, { bytes: 100 << 20 }, { bytes: 1000, rows }]);
-  expect(countSplits(large)).toBe(7);
-  const tasks = dealSplits(deltaTable([{ bytes: 100 << 20, rows }]), 2);
-  expect(tasks.map((splits) => splits.map(({ firstRow, rowCount }) => [firstRow, rowCount]))).toEqual([
-    [[0, 245_760]],
-    [[245_760, rows - 245_760]],
-  ]);
 });

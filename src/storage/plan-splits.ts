@@ -11,20 +11,7 @@ interface Unit {
 
 /** How many pieces the table's scan can be cut into. */
 export function countSplits(table: TableSnapshot): number {
-  return table.files.reduce((count, file) => count + (rowGroupsOf(file)?.length ?? 1), 0);
-}
-
-/** Rows of a row group as DuckDB writes them. Other writers' are read twice where a split ends in them. */
-const usualGroupRows = 122_880;
-/** Smaller files are not cut where the row groups are not known. */
-const wholeBytes = 16 << 20;
-
-/** A Delta log does not say where the row groups are, but how many rows there are. */
-function rowGroupsOf({ rowGroups, bytes, delta }: TableFile): readonly number[] | undefined {
-  const rows = delta?.rowCount;
-  if (rowGroups !== undefined || rows === undefined || bytes < wholeBytes) return rowGroups;
-  const groups = Array.from({ length: Math.floor(rows / usualGroupRows) }, () => usualGroupRows);
-  return rows % usualGroupRows === 0 ? groups : [...groups, rows % usualGroupRows];
+  return table.files.reduce((count, file) => count + (file.rowGroups?.length ?? 1), 0);
 }
 
 /**
@@ -70,7 +57,7 @@ function wholeFile({ path, bytes }: TableFile): Split {
 }
 
 function fileUnits(file: TableFile): readonly Unit[] {
-  const groups = rowGroupsOf(file);
+  const groups = file.rowGroups;
   if (groups === undefined || groups.length <= 1) {
     return [{ path: file.path, firstRow: undefined, rowCount: undefined, bytes: file.bytes }];
   }

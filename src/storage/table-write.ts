@@ -15,6 +15,8 @@ export interface TableWrite {
   readonly targetFileBytes: number;
   /** Folder of the files below the table, ending in `/`, or empty: `_change_data/` for changes. */
   readonly folder: string;
+  /** Default: zstd. */
+  readonly compression?: 'zstd' | 'snappy';
 }
 
 export interface WrittenColumn {
@@ -23,12 +25,17 @@ export interface WrittenColumn {
   /** NULL is an error: 23502, naming the column. */
   readonly required: boolean;
   readonly stored: StoredField;
+  /** As SQL names it; default: as the files do. */
+  readonly name?: string;
 }
 
 export interface PartitionColumn {
   readonly position: number;
+  /** Key in the files' partition values: the physical name where the table has them. */
   readonly name: string;
   readonly type: SqlType;
+  /** As of `WrittenColumn`; default: false. */
+  readonly required?: boolean;
 }
 
 /** A data file that a task wrote: durable, and part of no table until a commit says so. */

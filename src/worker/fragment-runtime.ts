@@ -19,6 +19,7 @@ import { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
 import { copyStatement, listFiles } from './task-output.ts';
+import { type AttemptFiles, describeFiles, type OpenStore, writeTable } from './write/table-writer.ts';
 
 export interface FragmentRuntimeOptions {
   readonly duckdb: DuckDb;
@@ -27,6 +28,8 @@ export interface FragmentRuntimeOptions {
   readonly clock: Clock;
   /** How others reach the outputs. */
   readonly self: Holder;
+  /** Stores of tables that tasks write. Undefined: tasks here write none. */
+  readonly openStore?: OpenStore | undefined;
   readonly deltaFiles: DeltaFiles;
 }
 
@@ -72,7 +75,8 @@ export class FragmentRuntime {
     };
     try {
       connection = await this.#open(request, task.signal);
-      const { response, inlined } = await this.#write(request, attempt, dir, connection, task.signal);
+      const write = request.write === undefined ? this.#write : this.#writeTable;
+      const { response, inlined } = await write.call(this, request, attempt, dir, connection, task.signal);
       // Nobody waits for this.
       void tidy(!inlined);
       return response;
@@ -161,6 +165,34 @@ export class FragmentRuntime {
     return { response: create(RunTaskResponseSchema, { partitions, stats }), inlined };
   }
 
+  /** The rows go to the table's store; what is left in the spool, for the next stage, is a row a file. */
+  async #writeTable(
+    request: RunTaskRequest,
+    attempt: AttemptId,
+    dir: string,
+    task: TaskConnection,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: RunTaskResponse; readonly inlined: boolean }> {
+    const { spool, self, clock, openStore } = this.#options;
+    const { connection } = task;
+    const store = openStore ?? refuseStore;
+    const planning = <T>(work: () => Promise<T>): Promise<T> => this.#planning(request, work);
+    await using table = await writeTable({ connection, request, dir, store, planning, signal });
+    const described = await describeFiles(table.files, { connection, dir, signal });
+    const output = described === undefined ? [] : [{ name: 'p0-0.parquet', path: described, partition: 0 }];
+    const { partitions, inlined, rows, bytes } = await describePartitions(attempt, output, self);
+    if (rows !== table.files.length) throw miscounted(table.files.length, rows);
+    await task.recheckInputs();
+    if (signal.aborted) throw abortReason(signal);
+    const files = partitions.flatMap((partition) => partition.files);
+    // Refuses a query that has ended, too.
+    spool.commitAttempt(attempt, inlined ? [] : files);
+    table.keep();
+    const stats = toStats(task.inputs, clock.monotonic() - task.startedMs, { rows, bytes }, table);
+    const response = create(RunTaskResponseSchema, { partitions, stats, writtenKeys: [...table.keys] });
+    return { response, inlined };
+  }
+
   async *#batches(
     request: RunTaskRequest,
     task: TaskConnection,
@@ -201,6 +233,10 @@ export class FragmentRuntime {
   }
 }
 
+function refuseStore(): never {
+  throw new SkeinError(SqlState.featureNotSupported, 'this node has no way to the files of tables');
+}
+
 function miscounted(written: number, found: number): SkeinError {
   const message = `a task wrote ${written} rows, but its files hold ${found}`;
   return new SkeinError(SqlState.internalError, message, { retry: 'task' });
@@ -220,6 +256,7 @@ function toStats(
   inputs: InputStats,
   elapsedMs: number,
   output: { readonly rows: number; readonly bytes: number },
+  table?: AttemptFiles,
 ): TaskStats {
   return create(TaskStatsSchema, {
     elapsedMs,
@@ -229,5 +266,8 @@ function toStats(
     outputRows: BigInt(output.rows),
     outputBytes: BigInt(output.bytes),
     rowsByInput: { ...inputs.rowsByInput },
+    writtenRows: BigInt(table?.rows ?? 0),
+    writtenBytes: BigInt(table?.bytes ?? 0),
+    writtenFiles: BigInt(table?.files.length ?? 0),
   });
 }

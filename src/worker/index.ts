@@ -5,3 +5,4 @@ export { Spool, type SpoolOptions } from './spool.ts';
 export { type TableCacheOptions, TableFiles, type TableFilesOptions } from './table-files.ts';
 export { Worker, type WorkerFaults, type WorkerOptions } from './worker.ts';
 export { startWorkerServer, type WorkerServer, type WorkerServerOptions } from './worker-server.ts';
+export type { OpenStore } from './write/table-writer.ts';

@@ -67,6 +67,13 @@ describe('exchangeRelation', () => {
     );
   });
 
+  it('is empty, of the right types, where there is nothing to read', () => {
+    const pair = columns(['x', 'STRUCT(DECIMAL(12,2), HUGEINT)']);
+    expect(exchangeRelation(pair, [])).toBe(
+      `SELECT CASE WHEN c0 IS NOT NULL THEN row(struct_extract(c0, 'f0'), CAST(struct_extract(c0, 'f1') AS HUGEINT)) END AS "x" FROM (SELECT CAST(NULL AS STRUCT("f0" DECIMAL(12,2), "f1" VARCHAR)) AS c0 WHERE false)`,
+    );
+  });
+
   it('keeps rows without columns', () => {
     expect(exchangeRelation([], ['/s/1'])).toBe(
       `SELECT c0 FROM read_parquet(['/s/1'], hive_partitioning = false)`,

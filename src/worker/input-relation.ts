@@ -1,5 +1,12 @@
 import type { Column, FileScan, Split } from '../rpc/index.ts';
-import { fromWireSql, parseType, quoteIdentifier, quoteLiteral } from '../types/index.ts';
+import {
+  formatType,
+  fromWireSql,
+  parseType,
+  quoteIdentifier,
+  quoteLiteral,
+  wireType,
+} from '../types/index.ts';
 import { emptyRelation, escapeGlob, placeholderColumn, rowRanges } from './relation-sql.ts';
 
 /**
@@ -7,13 +14,26 @@ import { emptyRelation, escapeGlob, placeholderColumn, rowRanges } from './relat
  * @param paths verified Parquet files in the order of the rows; none gives an empty relation
  */
 export function exchangeRelation(columns: readonly Column[], paths: readonly string[]): string {
-  if (paths.length === 0) return emptyRelation(columns);
+  if (columns.length === 0 && paths.length === 0) return emptyRelation(columns);
   const items = columns.map(
     (column, index) =>
       `${fromWireSql(`c${index}`, parseType(column.type))} AS ${quoteIdentifier(column.name)}`,
   );
   if (items.length === 0) items.push(placeholderColumn);
-  return `SELECT ${items.join(', ')} FROM read_parquet(${list(paths.map(quoteLiteral))}, hive_partitioning = false)`;
+  const source =
+    paths.length === 0
+      ? noWireRows(columns)
+      : `read_parquet(${list(paths.map(quoteLiteral))}, hive_partitioning = false)`;
+  return `SELECT ${items.join(', ')} FROM ${source}`;
+}
+
+/** What a file without rows would hold. SQL can spell every wire type, but not every type: STRUCT(INTEGER, DATE). */
+function noWireRows(columns: readonly Column[]): string {
+  const items = columns.map(({ type }, index) => {
+    const wire = wireType(parseType(type));
+    return `CAST(NULL AS ${wire === 'unsupported' ? type : formatType(wire)}) AS c${index}`;
+  });
+  return `(SELECT ${items.join(', ')} WHERE false)`;
 }
 
 /** SQL of a task's share of a table's rows. */

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock, Random } from '../common/index.ts';
-import { ObjectStores, RangeCache, type RangeCacheStats } from '../storage/index.ts';
+import { type ObjectStore, ObjectStores, RangeCache, type RangeCacheStats } from '../storage/index.ts';
 import { DeltaFiles } from './delta/index.ts';
 
 export interface TableCacheOptions {
@@ -21,12 +21,15 @@ export interface TableFilesOptions {
 /** How a node reads the files of tables, wherever they lie. */
 export class TableFiles implements AsyncDisposable {
   readonly deltaFiles: DeltaFiles;
+  /** The store of a location. */
+  readonly openStore: (location: string) => ObjectStore;
   readonly #ownStores: ObjectStores | undefined;
   readonly #cache: RangeCache;
 
   private constructor(stores: ObjectStores, ownStores: ObjectStores | undefined, cache: RangeCache) {
     this.#ownStores = ownStores;
     this.#cache = cache;
+    this.openStore = (location) => stores.open(location);
     this.deltaFiles = new DeltaFiles({ stores, remoteFiles: cache });
   }
 

@@ -27,6 +27,7 @@ import { ProcessLoad } from './process-load.node.ts';
 import { type QueryTask, QueryTasks } from './query-tasks.ts';
 import { Spool } from './spool.ts';
 import { type TableCacheOptions, TableFiles } from './table-files.ts';
+import type { OpenStore } from './write/table-writer.ts';
 
 export interface WorkerOptions {
   readonly workerId: WorkerId;
@@ -47,6 +48,8 @@ export interface WorkerOptions {
   readonly token?: string | undefined;
   /** Where tables lie. Default: some of its own, for S3 as the environment says. */
   readonly stores?: ObjectStores | undefined;
+  /** Stores of tables that tasks write; default: of `stores`. */
+  readonly openStore?: OpenStore | undefined;
   /** For files of tables that lie elsewhere. Default: in the spool, and gone with it. */
   readonly tableCache?: TableCacheOptions | undefined;
   readonly clock: Clock;
@@ -236,12 +239,14 @@ export class Worker implements WorkerClient {
   #runtimeOn(duckdb: DuckDb): FragmentRuntime {
     if (this.#runtime?.duckdb !== duckdb) {
       const { clock } = this.#options;
+      const openStore = this.#options.openStore ?? this.#tableFiles.openStore;
       this.#runtime = new FragmentRuntime({
         duckdb,
         spool: this.spool,
         reader: this.#reader,
         clock,
         self: this.#self,
+        openStore,
         deltaFiles: this.#tableFiles.deltaFiles,
       });
     }

@@ -15,7 +15,7 @@ export interface QueryView {
   readonly state: string;
   readonly error: QueryError | null;
   readonly progress: { readonly tasksRunning: number; readonly tasksFinished: number };
-  readonly stats: { readonly retries: number; readonly workers: number };
+  readonly stats: { readonly retries: number; readonly workers: number; readonly cleanupMs?: number };
 }
 
 interface TreeView {
@@ -129,6 +129,14 @@ export class Cluster implements AsyncDisposable {
 
   async info(id: string): Promise<QueryView> {
     return (await this.#json(`/query/${id}?limit=0`)) as QueryView;
+  }
+
+  /** The query that was submitted last. */
+  async latest(): Promise<QueryView> {
+    const { queries } = (await this.#json('/queries')) as { queries: QueryView[] };
+    const [latest] = queries;
+    if (latest === undefined) throw new Error('there was no query');
+    return latest;
   }
 
   async rows(id: string): Promise<unknown[][]> {

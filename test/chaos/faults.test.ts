@@ -7,7 +7,7 @@ import { difference } from '../support/compare.ts';
 import { type DataSet, makeParquetTables, type ParquetTable, slices } from '../support/data-set.ts';
 import type { Result } from '../support/runner.ts';
 import { Cluster, type QueryError } from './cluster.ts';
-import { NodeScript, until } from './processes.ts';
+import { NodeScript, SkeinProcess, until } from './processes.ts';
 
 // Processes start and die here, on machines that may be busy.
 vi.setConfig({ testTimeout: 180_000 });
@@ -142,12 +142,18 @@ describe('a worker that does not answer', () => {
   });
 });
 
-/** Every worker has stopped, and nothing lies in any spool. */
+/** By the coordinator's clock: what this process sees of it is late where the machine is busy. */
+const cleanupMs = 1_000;
+
+/** Every worker has stopped, and nothing lies in any spool: the coordinator had that done within a second. */
 async function untilIdle(cluster: Cluster): Promise<void> {
   await until('all workers to stop and their spool to be gone', 5_000, async () => {
     const { workers } = await cluster.view();
     return workers.every(({ runningTasks }) => runningTasks === 0) && (await cluster.spooled()).length === 0;
   });
+  const { state, stats } = await cluster.latest();
+  expect(state).toBe('canceled');
+  expect(stats.cleanupMs).toBeLessThanOrEqual(cleanupMs);
 }
 
 describe('a canceled query', () => {
@@ -157,6 +163,18 @@ describe('a canceled query', () => {
     await cluster.untilRunning(id, 3);
     await cluster.cancel(id);
     expect((await cluster.info(id)).state).toBe('canceled');
+    await untilIdle(cluster);
+  });
+
+  test('by Ctrl-C in `skein query` stops everywhere and leaves nothing', async () => {
+    await using cluster = await Cluster.start(data.directory, 3);
+    const off = ['--set', 'local_bypass=off'];
+    const asked = new SkeinProcess(['query', '--server', cluster.url, ...off, slowAfterExchange]);
+    await until('running tasks', 20_000, async () =>
+      (await cluster.view()).workers.some(({ runningTasks }) => runningTasks > 0),
+    );
+    asked.signal('SIGINT');
+    expect(await asked.ended(20_000)).toBe(130);
     await untilIdle(cluster);
   });
 

@@ -64,12 +64,14 @@ class NodeProcess {
   }
 
   /** Asks it to end; resolves with its exit code. */
-  async stop(withinMs = 20_000): Promise<number | null> {
-    if (this.running) {
-      const gone = once(this.child, 'exit', { signal: AbortSignal.timeout(withinMs) });
-      this.child.kill('SIGTERM');
-      await gone;
-    }
+  stop(withinMs = 20_000): Promise<number | null> {
+    if (this.running) this.child.kill('SIGTERM');
+    return this.ended(withinMs);
+  }
+
+  /** Waits for its end; resolves with its exit code. */
+  async ended(withinMs = 20_000): Promise<number | null> {
+    if (this.running) await once(this.child, 'exit', { signal: AbortSignal.timeout(withinMs) });
     return this.child.exitCode;
   }
 }

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Catalog, CatalogSnapshot } from '../../src/catalog/index.ts';
+import type { Catalog } from '../../src/catalog/index.ts';
 import { DuckDb } from '../../src/duckdb/index.ts';
 import { inlineDeletionVector } from '../../src/storage/delta/deletion-vector.ts';
 import { rowRunsOf } from '../../src/storage/delta/row-runs.ts';
@@ -37,10 +37,19 @@ beforeAll(async () => {
     { name: 'day', type: scalar('DATE') },
     { name: 'quantity', type: int },
   ]);
-  const snapshot: CatalogSnapshot = { version: 1, tables, broken: new Map() };
-  const catalog: Catalog = { roots: [dir], snapshot: async () => snapshot };
-  for (const workers of [1, 3])
+  for (const workers of [1, 3]) {
+    const catalog = (files: Catalog): Catalog => ({
+      roots: files.roots,
+      names: files.names,
+      table: (key, at, signal) => files.table(key, at, signal),
+      snapshot: async (signal, options) => ({
+        ...(await files.snapshot(signal, options)),
+        version: 1,
+        tables,
+      }),
+    });
     engines.push(await startTestEngine({ dataDir: dir, workers, catalog, limits: { broadcastBytes: 0 } }));
+  }
 }, 60_000);
 afterAll(async () => {
   for (const engine of engines) await engine.close();

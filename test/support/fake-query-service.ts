@@ -1,6 +1,7 @@
 import { type QueryId, queryId, SkeinError, SqlState, toSkeinError } from '../../src/common/index.ts';
 import type {
   ClusterInfo,
+  Health,
   QueryHandle,
   QueryInfo,
   QueryRequest,
@@ -65,6 +66,10 @@ export class FakeQueryService implements QueryService {
 
   constructor(respond: (request: QueryRequest) => FakeAnswer | Promise<FakeAnswer>) {
     this.#respond = respond;
+  }
+
+  run(): never {
+    throw new Error('the fake carries out no statements');
   }
 
   async submit(request: QueryRequest): Promise<QueryHandle> {
@@ -168,6 +173,11 @@ export class FakeQueryService implements QueryService {
       queuedQueries: 0,
       tables: [{ name: 'main.users', rowCount: 3, bytes: 100, files: 1 }],
     };
+  }
+
+  health(): Health {
+    const alive = this.workers.filter((worker) => worker.state === 'alive');
+    return { version: '0.1.0', uptimeMs: 5, workers: alive.length };
   }
 
   async close(): Promise<void> {

@@ -114,6 +114,7 @@ export function contextOf(
         schema: table.schema,
         sharding: table.sharding,
         prunedScan: table.prunedScan,
+        statistics: table.statistics,
       };
     },
   };

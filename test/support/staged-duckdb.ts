@@ -43,6 +43,7 @@ const SPLIT_ROWS = 7;
 const SHARDS = 7;
 
 interface TableFacts {
+  readonly fileCount: number;
   readonly schema: Schema;
   readonly rowCount: number;
   readonly sharding?: { readonly columns: readonly number[]; readonly shards: number };
@@ -99,7 +100,12 @@ export class StagedDuckDb implements Runner {
       const [[count] = []] = await (await connection.run(`SELECT count(*) FROM ${table}`)).getRows();
       const columns = shardedBy[name]?.map((key) => schema.findIndex((field) => field.name === key));
       const sharding = columns === undefined ? {} : { sharding: { columns, shards: SHARDS } };
-      facts.set(`main.${name}`, { schema, rowCount: Number(count), ...sharding });
+      facts.set(`main.${name}`, {
+        schema,
+        rowCount: Number(count),
+        fileCount: from.includes('*') ? 2 : 1,
+        ...sharding,
+      });
     }
     connection.closeSync();
     const directory = await mkdtemp(join(tmpdir(), 'skein-staged-'));

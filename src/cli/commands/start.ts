@@ -6,7 +6,21 @@ export const startCommand: CommandSpec = {
   summary: 'serve a folder of files: a coordinator and its workers in one process',
   details: `Every Parquet, CSV or JSON file in the folder, and every sub-folder of such files, is a table of that name. Clients use
 REST (POST /query, GET /openapi.json), skein query --server, or the Node client. More workers may join: skein worker.`,
-  options: ['data', 'workers', 'port', 'host', 'threads', 'memory', 'spool', 'clusterToken', 'drainTimeout'],
+  options: [
+    'data',
+    'externalRoots',
+    's3Endpoint',
+    's3Region',
+    's3PathStyle',
+    'workers',
+    'port',
+    'host',
+    'threads',
+    'memory',
+    'spool',
+    'clusterToken',
+    'drainTimeout',
+  ],
   examples: [
     { command: 'skein start --data DIR', does: 'on 127.0.0.1, one worker with all cores' },
     { command: 'skein start -d DIR -w 4 -p 9000', does: 'four workers, another port' },

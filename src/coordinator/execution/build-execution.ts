@@ -1,14 +1,22 @@
 import { assertNever, type WorkerId } from '../../common/index.ts';
 import { printScalar, printSql } from '../../duckdb/index.ts';
-import { type PlanNode, type ScanNode, type StageInputNode, walk } from '../../plan/index.ts';
+import {
+  type OperatorTree,
+  type PlanNode,
+  type ScanNode,
+  type StageInputNode,
+  walk,
+} from '../../plan/index.ts';
 import {
   createEstimator,
   type DistributedPlan,
   type Estimator,
   formatExpr,
+  mustMergeAsof,
   operatorTree,
   type PlannerContext,
   type StagePlan,
+  type WritePlan,
 } from '../../planner/index.ts';
 import {
   dealNear,
@@ -16,7 +24,9 @@ import {
   dealSplits,
   hashShardSql,
   type TableSnapshot,
+  type TableWrite,
   wholeSplits,
+  writtenFileColumns,
 } from '../../storage/index.ts';
 import { type Schema, wireType } from '../../types/index.ts';
 import { pruneScan } from '../prune-scan.ts';
@@ -110,6 +120,78 @@ export function buildWhole(query: OriginalQuery, tables: Tables): ExecutionPlan 
   };
 }
 
+/** As `buildExecution`, of a query whose rows become files. The result is what is said of each of them. */
+export function buildWrite(
+  plan: WritePlan,
+  tables: Tables,
+  write: TableWrite,
+  context: PlannerContext,
+  workers: readonly WorkerId[],
+): ExecutionPlan {
+  const built = buildExecution(plan, tables, writtenFileColumns, context, workers);
+  return {
+    ...built,
+    stages: built.stages.map((stage) => (stage.id === plan.writer ? withWrite(stage, write) : stage)),
+  };
+}
+
+/** The whole query as its original SQL, in one task on a worker, which writes its rows. */
+export function buildWholeWrite(
+  query: OriginalQuery,
+  tables: Tables,
+  write: TableWrite,
+  bypassed: boolean,
+): ExecutionPlan {
+  const { stages, ...plan } = buildWhole(query, tables);
+  const [stage, root] = stages;
+  if (stage === undefined || root === undefined) throw new Error('a whole query has two stages');
+  return {
+    ...plan,
+    columns: writtenFileColumns,
+    stages: [
+      withWrite({ ...stage, ordered: query.ordered }, write),
+      {
+        ...root,
+        sql: 'SELECT * FROM stage_0',
+        columns: writtenFileColumns,
+        ordered: false,
+        describe: () => ({ ...root.describe(), estimatedRows: 1, estimatedBytes: 0 }),
+      },
+    ],
+    bypassed,
+  };
+}
+
+function withWrite(stage: ExecutionStage, table: TableWrite): ExecutionStage {
+  return {
+    ...stage,
+    columns: writtenFileColumns,
+    output: { kind: 'gather' },
+    write: { table, columns: stage.columns },
+    describe: once(() => {
+      const { operators, ...amounts } = stage.describe();
+      return { ...amounts, operators: describeWrite(table, stage.columns, operators) };
+    }),
+  };
+}
+
+function describeWrite(table: TableWrite, columns: Schema, input: OperatorTree): OperatorTree {
+  const names = table.columns.map(({ name, stored }) => name ?? stored.name).join(', ');
+  const partition = table.partitionBy.map(({ name }) => name).join(', ');
+  const shard = table.shardColumn === undefined ? undefined : columns[table.shardColumn];
+  return {
+    kind: 'write table',
+    details: [
+      `${table.location}${table.folder === '' ? '' : `/${table.folder}`}`,
+      `columns: ${names}`,
+      ...(partition === '' ? [] : [`partitioned by: ${partition}`]),
+      ...(shard === undefined ? [] : [`sharded by: ${shard.name}`]),
+    ],
+    estimatedRows: input.estimatedRows,
+    children: [input],
+  };
+}
+
 export interface OriginalQuery {
   /** With parameters filled in. */
   readonly sql: string;
@@ -117,6 +199,8 @@ export interface OriginalQuery {
   /** Qualified names of the tables it reads. */
   readonly tables: readonly string[];
   readonly notes: readonly string[];
+  /** Its rows come in an order that it asks for. */
+  readonly ordered: boolean;
   readonly describe: () => StageDescription;
 }
 
@@ -170,6 +254,7 @@ function buildStage(stage: StagePlan, root: boolean, shared: StageContext): Exec
     taskCount,
     near: isNear ? workers : undefined,
     deterministic: stage.deterministic,
+    ...(mustMergeAsof(stage.fragment) ? { settings: { asof_loop_join_threshold: '0' } } : {}),
     ordered: stage.ordered,
     describe: once(() => ({
       operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows, context),

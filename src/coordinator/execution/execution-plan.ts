@@ -1,6 +1,6 @@
 import type { WorkerId } from '../../common/index.ts';
 import type { OperatorTree } from '../../plan/index.ts';
-import type { Split, TableSnapshot } from '../../storage/index.ts';
+import type { Split, TableSnapshot, TableWrite } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
 
 /** A query ready to run: its stages as SQL, with everything that their tasks read. */
@@ -22,17 +22,27 @@ export interface ExecutionStage {
   /** One SELECT over `inputs`. */
   readonly sql: string;
   readonly inputs: readonly ExecutionInput[];
-  /** The fragment's output columns. */
+  /** Of the rows that leave the stage: the fragment's output, or what is said of the files that it wrote. */
   readonly columns: Schema;
+  /** The fragment's rows go to files of a table. */
+  readonly write?: StageWrite;
   readonly output: ExecutionOutput;
   readonly taskCount: number;
   /** By task, the worker that has its files near; undefined where that makes no difference. */
   readonly near?: readonly WorkerId[] | undefined;
   readonly deterministic: boolean;
+  /** Of DuckDB, besides the session's: what the fragment's answer depends on. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** The fragment's row order is kept. */
   readonly ordered: boolean;
   /** For EXPLAIN: worked out when somebody looks. */
   readonly describe: () => StageDescription;
+}
+
+export interface StageWrite {
+  readonly table: TableWrite;
+  /** The fragment's output columns. */
+  readonly columns: Schema;
 }
 
 export interface StageDescription {

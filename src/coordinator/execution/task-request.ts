@@ -19,6 +19,7 @@ import { formatType, type Schema, type SqlType } from '../../types/index.ts';
 import type { TaskAttempt } from '../scheduler/index.ts';
 import { toDeltaScan } from './delta-scan.ts';
 import type { ExecutionInput, ExecutionPlan, ExecutionStage, ScanInput } from './execution-plan.ts';
+import { toWriteTask } from './write-task.ts';
 
 /** What the winning attempts of an input stage wrote, by task. */
 export type StageOutputs = ReadonlyMap<number, readonly (readonly PartitionRef[])[]>;
@@ -45,9 +46,10 @@ export function buildTaskRequest(context: TaskRequestContext, id: TaskAttempt): 
     columns: toColumns(stage.columns),
     wireColumns: toWireColumns(context, stage.columns),
     output: buildOutput(stage),
-    settings: { ...context.settings },
+    settings: { ...context.settings, ...stage.settings },
     ordered: stage.ordered,
     reorderJoins: context.plan.original,
+    ...(stage.write === undefined ? {} : { write: toWriteTask(stage.write) }),
   });
 }
 

@@ -188,6 +188,13 @@ describe('Membership', () => {
     expect(cluster.events).toEqual(['joined a']);
   });
 
+  it('loses a silent worker also when its own ticks are always late', async () => {
+    cluster.answers.set('a', 'silent');
+    await cluster.register('a');
+    for (let tick = 0; tick < 20; tick += 1) await cluster.clock.stall(1_500);
+    expect(cluster.events.at(-1)).toBe('lost a');
+  });
+
   it('drains on leave and on a draining heartbeat', async () => {
     await cluster.register('a');
     await cluster.register('b');

@@ -66,8 +66,6 @@ export class Membership implements CoordinatorClient {
   readonly #listeners = new Set<(event: MemberEvent) => void>();
   #cancelTimer: () => void = () => {};
   #lastTick: number;
-  /** Silence is counted from here at the earliest: before, this process itself was not listening. */
-  #listeningSince: number;
   #closed = false;
 
   constructor(options: MembershipOptions) {
@@ -75,7 +73,6 @@ export class Membership implements CoordinatorClient {
     this.#clock = options.clock;
     this.#limits = { ...defaultMembershipLimits, ...options.limits };
     this.#lastTick = this.#clock.monotonic();
-    this.#listeningSince = this.#lastTick;
     this.#schedule();
   }
 
@@ -267,12 +264,15 @@ export class Membership implements CoordinatorClient {
 
   #tick(): void {
     const now = this.#clock.monotonic();
-    // A tick that comes late says that this process stood still: then nobody was silent, nobody was listening.
-    if (now - this.#lastTick > this.#limits.heartbeatMs * 2) this.#listeningSince = now;
+    const gapMs = now - this.#lastTick;
     this.#lastTick = now;
+    // A tick that comes late says that this process stood still: that time is nobody's silence. What is left of it
+    // counts, or a process that is always late would never lose anybody.
+    const deafMs = gapMs > this.#limits.heartbeatMs * 2 ? gapMs - this.#limits.heartbeatMs / 2 : 0;
     for (const member of this.members()) {
       if (member.inProcess) continue;
-      const silentMs = now - Math.max(member.lastSeen, this.#listeningSince);
+      member.lastSeen = Math.min(now, member.lastSeen + deafMs);
+      const silentMs = now - member.lastSeen;
       if (silentMs >= this.#limits.lostMs) this.#lose(member, 'silent');
       else if (silentMs >= this.#limits.suspectMs) {
         this.#suspect(member);

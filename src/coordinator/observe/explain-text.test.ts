@@ -92,6 +92,14 @@ function view(): RunView {
 }
 
 describe('explainText', () => {
+  it('shows the beginning and the end of a long constant', () => {
+    const { stages } = tree();
+    const long = stages.map((each) => ({ ...each, sql: `SELECT ${'[12], '.repeat(9_000)}\nFROM t` }));
+    const text = explainText({ ...tree(), stages: long }, false);
+    expect(text.length).toBeLessThan(20_000);
+    expect(text).toMatch(/SELECT \[12\], .* \/\* \.\.\. 52,007 characters \.\.\. \*\/ .*\[12\],\n {2}FROM t/);
+  });
+
   it('draws the stages as a tree, the root on top, each once', () => {
     expect(explainText(tree(), false)).toMatchInlineSnapshot(`
       "Stage 3 (root), on the coordinator: result

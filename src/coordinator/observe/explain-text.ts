@@ -21,7 +21,7 @@ export function explainText(tree: QueryTree, analyzed: boolean): string {
   if (root !== undefined) printStage(tree, root, '', '', analyzed, printed, lines);
   for (const note of tree.notes) lines.push('', `Note: ${note}`);
   for (const stage of tree.stages) {
-    lines.push('', `${title(tree, stage)} runs this SQL:`, ...indent(stage.sql.split('\n'), '  '));
+    lines.push('', `${title(tree, stage)} runs this SQL:`, ...indent(sqlLines(stage.sql), '  '));
   }
   return lines.join('\n');
 }
@@ -69,11 +69,14 @@ function amounts(stage: StageTree, analyzed: boolean): string {
   const rows = Math.round(stage.estimatedRows);
   const estimated = `~${formatCount(rows)} rows, ~${formatBytes(Math.round(stage.estimatedBytes))}`;
   if (!analyzed || stage.actualRows === undefined) return `(${estimated})`;
-  const parts = [`${formatCount(stage.actualRows)} rows`, `estimated ${estimated}`];
+  const { written } = stage;
+  const parts = [`${formatCount(written?.rows ?? stage.actualRows)} rows`, `estimated ${estimated}`];
   if (stage.inputRows !== undefined && stage.inputRows > 0) {
     parts.push(`read ${formatCount(stage.inputRows)} rows, ${formatBytes(stage.inputBytes ?? 0)}`);
   }
-  if (stage.outputBytes !== undefined && stage.outputBytes > 0) {
+  if (written !== undefined) {
+    parts.push(`wrote ${formatCount(written.files)} files, ${formatBytes(written.bytes)}`);
+  } else if (stage.outputBytes !== undefined && stage.outputBytes > 0) {
     parts.push(`wrote ${formatBytes(stage.outputBytes)}`);
   }
   if (stage.elapsedMs !== undefined) parts.push(formatDuration(stage.elapsedMs));
@@ -103,6 +106,18 @@ function taskLines({ task, attempts }: TaskTree): string[] {
           ? ''
           : ` (${shorten(attempt.error)})`;
     return `task ${task}${number} on ${attempt.worker}:${state}${outcome} in ${formatDuration(attempt.elapsedMs)}`;
+  });
+}
+
+/** A line of SQL longer than this holds a constant that nobody reads; the tree as JSON has it in full. */
+const sqlLineLength = 2_000;
+
+function sqlLines(sql: string): string[] {
+  return sql.split('\n').map((line) => {
+    if (line.length <= sqlLineLength) return line;
+    const half = sqlLineLength >> 1;
+    const left = formatCount(line.length - 2 * half);
+    return `${line.slice(0, half)} /* ... ${left} characters ... */ ${line.slice(-half)}`;
   });
 }
 

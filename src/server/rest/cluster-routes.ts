@@ -22,9 +22,8 @@ export function addClusterRoutes(app: FastifyInstance, service: QueryService): v
       },
     },
     async () => {
-      const { version, uptimeMs, workers } = await service.cluster();
-      const alive = workers.filter((worker) => worker.state === 'alive').length;
-      return { status: alive > 0 ? 'ok' : 'no workers', version, uptimeMs, workers: alive };
+      const { version, uptimeMs, workers } = service.health();
+      return { status: workers > 0 ? 'ok' : 'no workers', version, uptimeMs, workers };
     },
   );
 }

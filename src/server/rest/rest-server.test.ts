@@ -452,6 +452,8 @@ describe('other routes', () => {
     const { app, service } = await start(threeUsers);
     expect((await app.inject('/health')).json()).toMatchObject({ status: 'ok', workers: 1 });
     expect((await app.inject('/cluster')).json()).toEqual(await service.cluster());
+    service.cluster = () => Promise.reject(new Error('the data folder cannot be read'));
+    expect((await app.inject('/health')).json()).toMatchObject({ status: 'ok', workers: 1 });
     service.workers = [];
     const health = await app.inject('/health');
     expect(health.statusCode).toBe(200);

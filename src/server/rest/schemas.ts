@@ -60,22 +60,28 @@ export const components: readonly Record<string, unknown>[] = [
   },
   {
     $id: 'Stats',
-    ...closed({
-      state: stateSchema,
-      queuedMs: ms('waiting for admission'),
-      planningMs: ms('binding and planning'),
-      elapsedMs: ms('from submission to the last row, or until now'),
-      rows: count('rows of the result'),
-      scannedRows: count('rows read from tables'),
-      scannedBytes: count('bytes read from tables'),
-      exchangedRows: count('rows moved between stages'),
-      exchangedBytes: count('bytes moved between stages'),
-      stages: count(),
-      tasks: count(),
-      retries: count('attempts beyond the first of each task'),
-      workers: count('workers that took part'),
-      bypassed: { type: 'boolean', description: 'ran as one fragment because it was small' },
-    }),
+    ...closed(
+      {
+        state: stateSchema,
+        queuedMs: ms('waiting for admission'),
+        planningMs: ms('binding and planning'),
+        elapsedMs: ms('from submission to the last row, or until now'),
+        rows: count('rows of the result'),
+        scannedRows: count('rows read from tables'),
+        scannedBytes: count('bytes read from tables'),
+        exchangedRows: count('rows moved between stages'),
+        exchangedBytes: count('bytes moved between stages'),
+        stages: count(),
+        tasks: count(),
+        retries: count('attempts beyond the first of each task'),
+        workers: count('workers that took part'),
+        bypassed: { type: 'boolean', description: 'ran as one fragment because it was small' },
+        cleanupMs: ms(
+          "from the query's end until all workers had stopped and deleted its files; absent until then",
+        ),
+      },
+      ['cleanupMs'],
+    ),
   },
   {
     $id: 'Links',
@@ -191,10 +197,11 @@ function stageTree(): Record<string, unknown> {
       inputRows: count(),
       inputBytes: count(),
       outputBytes: count(),
+      written: closed({ rows: count(), bytes: count(), files: count('that it added to a table') }),
       elapsedMs: ms("from its first task's start to its last task's end"),
       tasks: { type: 'array', items: taskTree() },
     },
-    ['actualRows', 'inputRows', 'inputBytes', 'outputBytes', 'elapsedMs'],
+    ['actualRows', 'inputRows', 'inputBytes', 'outputBytes', 'written', 'elapsedMs'],
   );
 }
 

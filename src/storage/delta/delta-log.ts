@@ -245,7 +245,7 @@ export class DeltaLog {
     if ('missing' in segment) return undefined;
     const entries = await readEntries(this.#store, listing, segment.entries, undefined);
     const replay = new Replay();
-    entries.toReversed().forEach((actions, index) => replay.addEntry(actions, index === 0));
+    replay.addEntries(entries);
     replay.addState({ ...before, commitInfo: undefined, removes: [] });
     const state = replay.state(() => (text) => text);
     return await snapshotOf(this.#store, listing, latest, state, undefined, before);

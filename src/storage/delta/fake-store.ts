@@ -100,4 +100,8 @@ export class FakeStore implements ObjectStore {
   async locations(): Promise<readonly string[]> {
     return [];
   }
+
+  async removeLeftovers(): Promise<number> {
+    return 0;
+  }
 }

@@ -8,6 +8,7 @@ import { corruptLog, parseLogEntry } from './log-entry.ts';
 import {
   type Checkpoint,
   commitKey,
+  formatVersion,
   type LogEntryFile,
   type LogGap,
   type LogListing,
@@ -79,7 +80,7 @@ async function loadSegment(
 ): Promise<LogState> {
   const entries = await readEntries(source.store, listing, segment.entries, signal);
   const replay = new Replay({ withRemoves });
-  entries.toReversed().forEach((actions, index) => replay.addEntry(actions, index === 0));
+  replay.addEntries(entries);
   if (segment.checkpoint !== undefined)
     await addCheckpoint(source, segment.checkpoint, replay, signal, withRemoves);
   const state = replay.state((protocol, metadata) => statsFormatter(source.store, protocol, metadata));
@@ -98,15 +99,44 @@ async function addCheckpoint(
   signal: AbortSignal | undefined,
   withRemoves: boolean,
 ): Promise<void> {
-  const found = { protocol: false, metadata: false };
+  const found = { protocol: false, metadata: false, adds: 0 };
   await readCheckpoint({ ...source, withRemoves, signal }, checkpoint, (row) => {
-    found.protocol ||= 'protocol' in row.action;
-    found.metadata ||= 'metaData' in row.action;
+    if ('add' in row.action) found.adds += 1;
+    else if ('protocol' in row.action) found.protocol = true;
+    else if ('metaData' in row.action) found.metadata = true;
     replay.addCheckpointRow(row);
   });
-  if (found.protocol && found.metadata) return;
   const where = `${source.store.root}/${checkpoint.files[0]?.key}`;
-  throw corruptLog(where, 'is no whole checkpoint: it names no protocol or no metadata of the table');
+  if (!found.protocol || !found.metadata)
+    throw corruptLog(where, 'is no whole checkpoint: it names no protocol or no metadata of the table');
+  const expected =
+    checkpoint.format === 'json' ? await readFileCount(source.store, checkpoint.version, signal) : undefined;
+  if (expected !== undefined && expected !== found.adds)
+    throw corruptLog(where, `is no whole checkpoint: it names ${found.adds} of ${expected} files`);
+}
+
+/**
+ * How many files a version has, by its checksum file. JSON that ends early between two lines looks whole; Parquet never
+ * does.
+ * @returns undefined where there is no such file, or it does not say
+ */
+async function readFileCount(
+  store: ObjectStore,
+  version: number,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
+  try {
+    const bytes = await readBytes(store, `${logFolder}${formatVersion(version)}.crc`, undefined, signal);
+    const checksum: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    const count =
+      typeof checksum === 'object' && checksum !== null && 'numFiles' in checksum
+        ? checksum.numFiles
+        : undefined;
+    return typeof count === 'number' ? count : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || isDamaged(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The actions of each file. A compaction that is damaged gives way to the entries that it stands for. */

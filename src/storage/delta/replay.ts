@@ -54,8 +54,13 @@ export class Replay {
     this.#withRemoves = withRemoves;
   }
 
-  /** An entry older than all before it. */
-  addEntry(actions: readonly DeltaAction[], isNewest: boolean): void {
+  /** The entries of the log after all else, oldest first. */
+  addEntries(entries: readonly (readonly DeltaAction[])[]): void {
+    const newest = entries.at(-1);
+    for (const actions of entries.toReversed()) this.#addEntry(actions, actions === newest);
+  }
+
+  #addEntry(actions: readonly DeltaAction[], isNewest: boolean): void {
     for (const action of actions.toReversed()) {
       if ('add' in action) {
         if (this.#isNew(action.add)) this.#adds.push(action.add);

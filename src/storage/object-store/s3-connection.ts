@@ -41,7 +41,7 @@ export interface S3Limits {
   readonly connections: number;
 }
 
-export const defaultS3Limits: S3Limits = {
+const defaultS3Limits: S3Limits = {
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 20_000,
   idleTimeoutMs: 20_000,

@@ -2,14 +2,12 @@ import type {
   DeleteObjectsCommandOutput,
   GetObjectCommandOutput,
   HeadObjectCommandOutput,
-  ListMultipartUploadsCommandOutput,
   ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
 import { mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
 import { byteStream, bytesStream, readAll } from './byte-stream.ts';
 import { checkKey, checkPrefix, checkRange, compareKeys, resolveRange } from './object-key.ts';
 import type {
-  ByteRange,
   GetOptions,
   ListOptions,
   ObjectBody,
@@ -17,6 +15,7 @@ import type {
   ObjectStore,
   PutBody,
 } from './object-store.ts';
+import { bodyPlace, nextMarker, rangeHeader, toInfo } from './s3-answers.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { codeFailure, failureError, type S3Failure } from './s3-failure.ts';
 import { readableOf, S3Source } from './s3-source.ts';
@@ -482,38 +481,4 @@ export class S3ObjectStore implements ObjectStore {
   #where(key: string): string {
     return `${this.root}/${key}`;
   }
-}
-
-function rangeHeader(range: ByteRange | undefined): string | undefined {
-  if (range === undefined) return undefined;
-  const { start, end } = range;
-  if (start < 0) return `bytes=${start}`;
-  return `bytes=${start}-${end === undefined ? '' : end - 1}`;
-}
-
-function toInfo(
-  key: string,
-  response: Pick<GetObjectCommandOutput, 'ETag' | 'LastModified'>,
-  bytes: number,
-): ObjectInfo {
-  return { key, bytes, modifiedMs: response.LastModified?.getTime() ?? 0, etag: response.ETag ?? '' };
-}
-
-/** Where an answer's bytes lie in the object, and the object's size; undefined where the answer contradicts itself. */
-function bodyPlace(
-  response: GetObjectCommandOutput,
-): { readonly start: number; readonly bytes: number } | undefined {
-  if (response.ContentRange === undefined) return { start: 0, bytes: response.ContentLength ?? 0 };
-  const [, start, bytes] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.ContentRange) ?? [];
-  return start === undefined || bytes === undefined
-    ? undefined
-    : { start: Number(start), bytes: Number(bytes) };
-}
-
-function nextMarker(
-  page: ListMultipartUploadsCommandOutput,
-): { readonly KeyMarker?: string; readonly UploadIdMarker?: string } | undefined {
-  if (!page.IsTruncated || page.NextKeyMarker === undefined) return undefined;
-  const upload = page.NextUploadIdMarker;
-  return { KeyMarker: page.NextKeyMarker, ...(upload === undefined ? {} : { UploadIdMarker: upload }) };
 }

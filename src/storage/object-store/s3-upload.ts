@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { abortReason, mapConcurrently } from '../../common/index.ts';
+import { abortReason, mapConcurrently, unlessAborted } from '../../common/index.ts';
 import type { PutBody } from './object-store.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { failureError, type S3Failure } from './s3-failure.ts';
@@ -83,22 +83,26 @@ async function uploadOnce(target: UploadTarget, source: UploadSource): Promise<S
   }
 }
 
-async function createUpload({
-  connection,
-  bucket,
-  key,
-  where,
-  signal,
-  metadata,
-}: UploadTarget): Promise<string> {
-  const { UploadId } = await connection.request({
+/** Without the signal, so that the upload of who gives up meanwhile becomes known and can be abandoned. */
+async function createUpload(target: UploadTarget): Promise<string> {
+  const { connection, bucket, key, where, signal, metadata } = target;
+  const creating = connection.request({
     action: 'writing',
     where,
-    signal,
+    signal: undefined,
     send: (s3, options) =>
       s3.createMultipartUpload({ Bucket: bucket, Key: key, Metadata: { ...metadata } }, options),
   });
-  return UploadId ?? '';
+  try {
+    const { UploadId } = await unlessAborted(creating, signal);
+    return UploadId ?? '';
+  } catch (error) {
+    void creating.then(
+      ({ UploadId }) => abandon(target, UploadId ?? ''),
+      () => undefined,
+    );
+    throw error;
+  }
 }
 
 interface SentPart {

@@ -134,7 +134,8 @@ export class RangeCache {
       };
       return { localPath: alias.path, release, [Symbol.asyncDispose]: release };
     } catch (error) {
-      if (hasChanged(error)) await this.#forget(object);
+      // What a broken-off fetch wrote takes room, too, and nobody counts it.
+      if (hasChanged(error) || object.cachedBytes === 0) await this.#forget(object);
       await this.#unpin(object);
       throw fileError(error, location);
     }

@@ -1,0 +1,10 @@
+import { scalar } from '../../types/index.ts';
+import type { StatementResult } from './statement-context.ts';
+
+/** What a statement answers that gives no rows. */
+export const noRows: StatementResult = { columns: [], rows: [] };
+
+/** What DML answers, as DuckDB does: the rows it inserted, changed or deleted. */
+export function countResult(rows: number): StatementResult {
+  return { columns: [{ name: 'Count', type: scalar('BIGINT') }], rows: [[BigInt(rows)]] };
+}
