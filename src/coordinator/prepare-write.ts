@@ -63,7 +63,7 @@ function planBound(
   try {
     const planner = plannerContext(context);
     const plan = planWrite(bound.plan, planner, sinkOf(layout, table, bound.columns), writtenFileColumns);
-    return buildWrite(plan, tables, table, planner);
+    return buildWrite(plan, tables, table, planner, context.workers);
   } catch (error) {
     if (sorted) throw error;
     return whole(`it could not be distributed (${toSkeinError(error).message})`);
