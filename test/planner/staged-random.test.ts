@@ -14,7 +14,11 @@ const staged: Runner[] = [];
 beforeAll(async () => {
   data = await makeParquetTables(randomTables);
   bare = await bareDuckDb(data.tables);
-  staged.push(await StagedDuckDb.open(data.tables, 4, 500));
+  const sharded = Object.fromEntries(randomTables.map(({ name }) => [name, ['k']]));
+  staged.push(
+    await StagedDuckDb.open(data.tables, 4, 500),
+    await StagedDuckDb.open(data.tables, 4, 500, sharded),
+  );
 });
 
 afterAll(async () => {
