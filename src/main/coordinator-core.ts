@@ -32,6 +32,7 @@ export interface CoreOptions {
   /** Locations besides it that statements may name. */
   readonly externalRoots: readonly string[];
   readonly s3: S3Options;
+  readonly wrapStore: ((store: ObjectStore) => ObjectStore) | undefined;
   readonly share: Share;
   readonly spoolDir: string;
   /** Shared secret of the cluster. */
@@ -77,7 +78,12 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const files = { dir: spool.inputDir, ownRoot: spool.root, hostId: self.hostId };
     const reader = new ExchangeReader({ ...files, cacheBytes, token, clock: systemClock });
     closers.add(() => reader.close());
-    const stores = new ObjectStores({ clock: systemClock, random: systemRandom, s3: options.s3 });
+    const stores = new ObjectStores({
+      clock: systemClock,
+      random: systemRandom,
+      s3: options.s3,
+      wrap: options.wrapStore,
+    });
     closers.add(() => stores.close());
     const openStore = (location: string): ObjectStore => stores.open(location);
     const tableFiles = await TableFiles.open({

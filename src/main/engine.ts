@@ -1,5 +1,5 @@
 import type { QueryLimits, QueryService } from '../coordinator/index.ts';
-import type { S3Options } from '../storage/index.ts';
+import type { ObjectStore, S3Options } from '../storage/index.ts';
 import type { TableCacheOptions, WorkerFaults } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import { startCore } from './coordinator-core.ts';
@@ -27,6 +27,8 @@ export interface EngineOptions {
   /** Folder for exchanged and spilled data; default: `spool` in SKEIN_HOME, or one in the system's temporary folder. */
   readonly spoolDir?: string | undefined;
   readonly limits?: Partial<QueryLimits> | undefined;
+  /** For tests: stands between every store and its users. */
+  readonly wrapStore?: ((store: ObjectStore) => ObjectStore) | undefined;
   /** For tests: makes tasks of a worker, counted from 0, fail or wait. */
   readonly faults?: ((worker: number) => WorkerFaults) | undefined;
 }
@@ -48,6 +50,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       data: options.data,
       externalRoots: options.externalRoots ?? [],
       s3: options.s3 ?? {},
+      wrapStore: options.wrapStore,
       share: shares.coordinator,
       spoolDir,
       token: undefined,
