@@ -11,6 +11,7 @@ import type {
 import type { CatalogDocument } from './catalog-document.ts';
 import { CatalogLog } from './catalog-log.ts';
 import { DeltaTables, noVersions, type OpenDeltaLog } from './delta-tables.ts';
+import { checkExternalLocation } from './external-location.node.ts';
 import { FileTables, type InspectFiles } from './file-tables.ts';
 import { type Listing, listLocation, listTables } from './list-tables.ts';
 import { nameTables, type TablePlace, tablePlaces } from './name-tables.ts';
@@ -57,7 +58,9 @@ export class WarehouseCatalog implements Catalog {
     this.roots = [options.store.root, ...options.externalRoots];
     this.#log = new CatalogLog(options);
     this.#files = new FileTables(options.inspect);
-    this.#delta = new DeltaTables(options.openStore, options.openLog);
+    const { openStore, openLog } = options;
+    const checkPlace = (location: string): Promise<void> => checkExternalLocation(location, this.roots);
+    this.#delta = new DeltaTables(openStore, (store) => openLog(store, checkPlace));
     this.#looking = new SharedLook(() => this.#look());
     this.names = new WarehouseNames({
       root: options.store.root,
@@ -130,6 +133,7 @@ export class WarehouseCatalog implements Catalog {
       case 'files': {
         try {
           const { signal } = new AbortController();
+          await checkExternalLocation(location, this.roots);
           const listed = await listLocation(this.#options.openStore, location, content.format, signal);
           return await this.#files.load(key, listed, content.options);
         } catch (error) {

@@ -108,7 +108,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const catalog = new WarehouseCatalog({
       store: stores.open(data),
       openStore,
-      openLog: (store) => new DeltaLog({ store, parquet }),
+      openLog: (store, checkPlace) => new DeltaLog({ store, parquet, checkPlace }),
       inspect: inspectWith(duckdb),
       externalRoots,
       clock: systemClock,

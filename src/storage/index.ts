@@ -41,7 +41,7 @@ export {
   inlineDeletionVector,
   readDeletionVector,
 } from './delta/deletion-vector.ts';
-export { DeltaLog } from './delta/delta-log.ts';
+export { type CheckPlace, DeltaLog } from './delta/delta-log.ts';
 export {
   assignColumnMapping,
   fieldsToSchema,
