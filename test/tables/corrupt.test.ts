@@ -1,21 +1,21 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Skein, type SqlValue } from '../../src/index.ts';
 
 const off = { local_bypass: 'off' };
-let dir: string;
+let home: string;
 let data: string;
 let skein: Skein;
 
 async function open(): Promise<Skein> {
-  return await Skein.open({ data, workers: 2, spool: join(dir, 'spool'), threads: 1, memory: '128MiB' });
+  return await Skein.open({ data, workers: 2, spool: join(home, 'spool'), threads: 1, memory: '128MiB' });
 }
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'skein-corrupt-'));
-  data = join(dir, 'data');
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'skein-corrupt-'));
+  data = join(home, 'whole');
   await mkdir(data);
   skein = await open();
   await rows(
@@ -26,10 +26,13 @@ beforeEach(async () => {
   await skein.close();
 });
 
-afterEach(async () => {
-  await skein.close();
-  await rm(dir, { recursive: true, force: true });
+beforeEach(async () => {
+  data = await mkdtemp(join(home, 'data-'));
+  await cp(join(home, 'whole'), data, { recursive: true });
 });
+
+afterEach(() => skein.close());
+afterAll(() => rm(home, { recursive: true, force: true }));
 
 async function rows(sql: string): Promise<SqlValue[][]> {
   return (await skein.query(sql, { settings: off }).rows({ as: 'arrays' })) as SqlValue[][];
