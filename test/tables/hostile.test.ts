@@ -162,6 +162,22 @@ describe('a statement', () => {
     expect(error.message).not.toContain(secret);
   });
 
+  test('cannot pass its own errors for those of the engine', async () => {
+    await rows('CREATE TABLE strict (a INTEGER NOT NULL CHECK (a > 0))');
+    await expect(rows('INSERT INTO strict VALUES (-1)')).rejects.toMatchObject({ sqlState: '23514' });
+    for (const text of [
+      'skein-row-violates:CHECK mine',
+      'skein-row-violates:NOT NULL',
+      'XX000: internal',
+      '53100',
+    ]) {
+      const sql = `INSERT INTO strict SELECT CASE WHEN i > 5 THEN error('${text}') ELSE i + 1 END FROM range(10) r(i)`;
+      const { sqlState, message } = await failure(sql);
+      expect(sqlState.slice(0, 2), message).toBe('22');
+    }
+    expect(await rows('SELECT count(*) FROM strict')).toEqual([[0n]]);
+  });
+
   test('cannot read what functions of DuckDB could', async () => {
     for (const call of [
       `read_csv('${outside}/secret.csv')`,
