@@ -38,6 +38,7 @@ export {
   encodeDeletionVector,
   encodeDeletionVectorName,
   frameDeletionVectors,
+  inlineDeletionVector,
   readDeletionVector,
 } from './delta/deletion-vector.ts';
 export { DeltaLog } from './delta/delta-log.ts';
