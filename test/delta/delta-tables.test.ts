@@ -5,9 +5,13 @@ import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Catalog } from '../../src/catalog/index.ts';
 import { DuckDb } from '../../src/duckdb/index.ts';
-import { inlineDeletionVector } from '../../src/storage/delta/deletion-vector.ts';
 import { rowRunsOf } from '../../src/storage/delta/row-runs.ts';
-import { hashShardSql, type TableFile, type TableSnapshot } from '../../src/storage/index.ts';
+import {
+  hashShardSql,
+  inlineDeletionVector,
+  type TableFile,
+  type TableSnapshot,
+} from '../../src/storage/index.ts';
 import { quoteIdentifier, type Schema, scalar } from '../../src/types/index.ts';
 import { startTestEngine, type TestEngine } from '../support/engine.ts';
 
