@@ -1,6 +1,7 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
 export type {
   AddAction,
+  CdcAction,
   DeletionVectorDescriptor,
   DeltaAction,
   MetadataAction,
@@ -24,6 +25,7 @@ export {
   type ColumnRules,
   columnRules,
   dropCheck,
+  type IdentityColumn,
   nextIdentities,
   withComment,
   withDefault,
@@ -48,7 +50,7 @@ export {
 } from './delta/delta-schema.ts';
 export type { DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
 export { DeltaFileCache, deltaTableSnapshot, storedField } from './delta/delta-table-snapshot.ts';
-export { type FileDeletion, toAddAction } from './delta/file-actions.ts';
+export { type FileDeletion, toAddAction, toCdcAction } from './delta/file-actions.ts';
 export { fileStats, leafColumns } from './delta/file-stats.ts';
 export type { ConflictReason, TransactionReads } from './delta/find-conflict.ts';
 export { planVacuum } from './delta/plan-vacuum.ts';

@@ -1,5 +1,6 @@
 import type { Catalog, CatalogSnapshot } from '../../catalog/index.ts';
 import type { Clock, Random } from '../../common/index.ts';
+import type { Span } from '../../sql/index.ts';
 import type { ObjectStore, TableSnapshot, TableWrite, WrittenFile } from '../../storage/index.ts';
 import type { Schema, SqlValue } from '../../types/index.ts';
 import type { QueryRequest } from '../query-service.ts';
@@ -13,6 +14,11 @@ export interface StatementQuery {
    * saw: then errors have no position.
    */
   readonly offset: number | undefined;
+  /**
+   * Where `offset` is undefined: pieces of the user's text that stand in `sql` as they are. A position within one of
+   * them is told as that of the user's text.
+   */
+  readonly spans?: readonly Span[];
   /** Tables that the query names besides those of the catalog, or instead of them, by qualified name. */
   readonly tables?: ReadonlyMap<string, TableSnapshot>;
   /** Values of its parameters; default: those of the statement. */

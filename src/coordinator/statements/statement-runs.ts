@@ -1,5 +1,6 @@
 import type { Catalog, CatalogSnapshot } from '../../catalog/index.ts';
 import { type Clock, type Random, SkeinError, SqlState, toSkeinError } from '../../common/index.ts';
+import type { Span } from '../../sql/index.ts';
 import {
   keyOfPath,
   type ObjectStore,
@@ -19,6 +20,7 @@ import type { QueryRunner } from '../query-runner.ts';
 import type { QueryRequest } from '../query-service.ts';
 import { samePlanned, whyWhole } from '../replan.ts';
 import type { SessionSettings } from '../settings.ts';
+import { snapshotNames } from '../snapshot-names.ts';
 import type {
   ResultRows,
   StatementContext,
@@ -82,7 +84,8 @@ export class StatementRuns implements StatementContext {
 
   snapshot(options?: { readonly fresh?: boolean }): Promise<CatalogSnapshot> {
     if (this.#snapshot === undefined || options?.fresh === true) {
-      this.#snapshot = this.catalog.snapshot(this.signal, options);
+      const names = snapshotNames(this.#options.request.sql);
+      this.#snapshot = this.catalog.snapshot(this.signal, { ...names, ...options });
     }
     return this.#snapshot;
   }
@@ -215,21 +218,35 @@ export class StatementRuns implements StatementContext {
   }
 }
 
-/** Errors of text that the user never saw have no position. */
-async function located<T>({ offset }: StatementQuery, work: Promise<T>): Promise<T> {
+/** Errors of text that the user never saw have no position, but for those within pieces of the user's. */
+async function located<T>({ sql, offset, spans }: StatementQuery, work: Promise<T>): Promise<T> {
   if (offset !== undefined) return await work;
   try {
     return await work;
   } catch (error) {
     const { sqlState, message, retry, hint, details, position } = toSkeinError(error);
     if (position === undefined) throw error;
+    const inText = positionInSpans(sql, spans ?? [], position);
     throw new SkeinError(sqlState, message, {
       retry,
       details,
       ...(hint === undefined ? {} : { hint }),
+      ...(inText === undefined ? {} : { position: inText }),
       cause: error,
     });
   }
+}
+
+/** A piece may stand there more than once: any of its places will do, but the smallest piece says most. */
+function positionInSpans(sql: string, spans: readonly Span[], position: number): number | undefined {
+  const bySize = [...spans].sort((a, b) => a.sql.length - b.sql.length);
+  for (const span of bySize) {
+    if (span.sql === '') continue;
+    for (let at = sql.indexOf(span.sql); at >= 0 && at <= position; at = sql.indexOf(span.sql, at + 1)) {
+      if (position < at + span.sql.length) return span.offset + position - at;
+    }
+  }
+  return undefined;
 }
 
 function withTables(snapshot: CatalogSnapshot, tables: StatementQuery['tables']): CatalogSnapshot {
