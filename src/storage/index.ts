@@ -50,6 +50,7 @@ export {
 } from './delta/delta-schema.ts';
 export type { DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
 export { DeltaFileCache, deltaTableSnapshot, storedField } from './delta/delta-table-snapshot.ts';
+export { tableChanges } from './delta/table-changes.ts';
 export { type FileDeletion, toAddAction, toCdcAction } from './delta/file-actions.ts';
 export { fileStats, leafColumns } from './delta/file-stats.ts';
 export type { ConflictReason, TransactionReads } from './delta/find-conflict.ts';
@@ -87,3 +88,4 @@ export type {
 } from './table.ts';
 export type { TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
 export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';
+export { fileLocation } from './table-file-path.ts';

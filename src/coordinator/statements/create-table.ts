@@ -5,6 +5,7 @@ import {
   columnRules,
   commitDelta,
   createTable as createActions,
+  type DeltaLog,
   type DeltaSnapshot,
   fieldsToSchema,
   replaceTable,
@@ -128,7 +129,7 @@ async function makeTable(
   const written = withData ? await writeRows(definition, query, context) : { files: [], rows: 0 };
   try {
     if (replaced === undefined) await commitNew(definition, written.files, query !== undefined, context);
-    else await commitReplaced(definition, await replaced.log.snapshot({ signal }), written.files, context);
+    else await commitReplaced(definition, replaced.log, written.files, context);
   } catch (error) {
     await context.releaseWritten(location, written.files);
     throw error;
@@ -178,6 +179,7 @@ async function commitNew(
   selected: boolean,
   context: StatementContext,
 ): Promise<void> {
+  context.beforeEffects();
   const { clock, random, signal } = context;
   const nowMs = clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
@@ -208,10 +210,12 @@ async function commitNew(
 /** CREATE OR REPLACE keeps the table's history. */
 async function commitReplaced(
   { location, metadata, needed }: TableDefinition,
-  snapshot: DeltaSnapshot,
+  log: DeltaLog,
   files: readonly WrittenFile[],
   context: StatementContext,
 ): Promise<void> {
+  context.beforeEffects();
+  const snapshot = await log.snapshot({ signal: context.signal });
   const { clock, random, signal } = context;
   const nowMs = clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
@@ -229,7 +233,10 @@ async function commitReplaced(
     random,
     signal,
   });
-  if (result.kind !== 'conflict') return;
+  if (result.kind !== 'conflict') {
+    context.maintain(log, result.version, metadata.configuration);
+    return;
+  }
   throw new SkeinError(SqlState.serializationFailure, `the table at ${location} was changed meanwhile`, {
     hint: 'Run the statement again.',
   });

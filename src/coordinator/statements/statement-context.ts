@@ -1,7 +1,7 @@
 import type { Catalog, CatalogSnapshot } from '../../catalog/index.ts';
 import type { Clock, Random } from '../../common/index.ts';
 import type { Span } from '../../sql/index.ts';
-import type { ObjectStore, TableSnapshot, TableWrite, WrittenFile } from '../../storage/index.ts';
+import type { DeltaLog, ObjectStore, TableSnapshot, TableWrite, WrittenFile } from '../../storage/index.ts';
 import type { Schema, SqlValue } from '../../types/index.ts';
 import type { QueryRequest } from '../query-service.ts';
 import type { SessionSettings } from '../settings.ts';
@@ -99,6 +99,13 @@ export interface StatementContext {
   runWrite(request: WriteRequest): Promise<WriteOutcome>;
   /** Deletes files that will not be committed. Best effort: never rejects; what it misses is for VACUUM. */
   releaseWritten(location: string, files: readonly WrittenFile[]): Promise<void>;
+  /** To be called before anything is changed for good: a statement that is to be explained only ends there. */
+  beforeEffects(): void;
+  /**
+   * After a commit, once the statement is done with it: a checkpoint and the log's cleanup, where they are due.
+   * @param configuration the table's properties
+   */
+  maintain(log: DeltaLog, version: number, configuration: Readonly<Record<string, string>>): void;
   /** The statement's columns are known: its client hears of it now instead of at its end. */
   announce(columns: Schema): void;
   /** Rows inserted, changed or deleted, for the query's statistics. */

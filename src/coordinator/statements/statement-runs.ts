@@ -2,6 +2,7 @@ import type { Catalog, CatalogSnapshot } from '../../catalog/index.ts';
 import { type Clock, type Random, SkeinError, SqlState, toSkeinError } from '../../common/index.ts';
 import type { Span } from '../../sql/index.ts';
 import {
+  type DeltaLog,
   keyOfPath,
   type ObjectStore,
   type TableWrite,
@@ -9,6 +10,7 @@ import {
   writtenFileFromRow,
 } from '../../storage/index.ts';
 import type { Schema, SqlValue } from '../../types/index.ts';
+import type { BackgroundWork } from '../background-work.ts';
 import type { ExecutionPlan } from '../execution/execution-plan.ts';
 import type { QueryRun } from '../execution/query-run.ts';
 import { WrittenKeys } from '../execution/written-keys.ts';
@@ -34,6 +36,7 @@ export class PlannedOnly extends Error {}
 
 export interface StatementRunsOptions {
   readonly runner: QueryRunner;
+  readonly background: BackgroundWork;
   readonly record: QueryRecord;
   readonly request: QueryRequest;
   readonly settings: SessionSettings;
@@ -148,6 +151,17 @@ export class StatementRuns implements StatementContext {
     return this.#deleteKeys(
       location,
       files.map(({ path }) => keyOfPath(path)),
+    );
+  }
+
+  beforeEffects(): void {
+    if (this.#options.planOnly) throw new PlannedOnly();
+  }
+
+  maintain(log: DeltaLog, version: number, configuration: Readonly<Record<string, string>>): void {
+    const { clock, random } = this;
+    this.#options.background.begin((signal) => 
+      log.maintain(version, { configuration, clock, random, signal }),
     );
   }
 

@@ -1,5 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { toSkeinError } from '../../../src/common/index.ts';
+import { tableNames } from '../../../src/sql/index.ts';
 import { formatType, type SqlValue } from '../../../src/types/index.ts';
 import { difference } from '../../support/compare.ts';
 import type { TestEngine } from '../../support/engine.ts';
@@ -64,7 +65,7 @@ export class DmlPair {
   async run(steps: readonly (Step | string)[]): Promise<string | undefined> {
     for (const [index, each] of steps.entries()) {
       const step = typeof each === 'string' ? { sql: each } : each;
-      const found = (await this.#compare(step)) ?? (await this.#compareTables());
+      const found = (await this.#compare(step)) ?? (await this.#compareTables(step.sql));
       if (found !== undefined) return `${this.#variant.name}: step ${index}: ${step.sql}\n${found}`;
     }
     return undefined;
@@ -94,11 +95,13 @@ export class DmlPair {
     return difference(expected.result, actual.result, { kind: 'multiset' });
   }
 
-  async #compareTables(): Promise<string | undefined> {
+  /** Those that the statement names. */
+  async #compareTables(statement: string): Promise<string | undefined> {
     const listed = await this.#duckdb.runAndReadAll(
       `SELECT table_name FROM duckdb_tables() WHERE schema_name = '${this.#schema}' ORDER BY 1`,
     );
     for (const [name] of listed.getRows()) {
+      if (!tableNames(statement).has(String(name).toLowerCase())) continue;
       const sql = `SELECT * FROM "${String(name).replaceAll('"', '""')}"`;
       const found = await this.#compare({ sql });
       if (found !== undefined) return `${sql}: ${found}`;
@@ -118,7 +121,9 @@ export class DmlPair {
         const type = types[index];
         return { name, type: type === undefined ? '' : typeName(type) };
       });
-      const isNothing = columns.length === 1 && columns[0]?.name === 'Count' && reader.currentRowCount === 0;
+      const [first] = columns;
+      const says = columns.length === 1 && (first?.name === 'Count' || first?.name === 'Success');
+      const isNothing = says && reader.currentRowCount === 0;
       return {
         kind: 'rows',
         result: isNothing

@@ -13,7 +13,7 @@ const source = 'CREATE TABLE s (k BIGINT, p INTEGER, w VARCHAR) /*clauses*/';
 const sourceRows = `INSERT INTO s VALUES (1, 1, 'one'), (5, 2, NULL), (8, 0, 'eight'), (200, 1, 'new'), (NULL, 2, 'none')`;
 const joined = [...filled, source, sourceRows];
 
-/** Runs on any division of its tables by `k` and `p`. */
+/** Run on any division of their tables by `k` and `p`. */
 export const scripts: readonly Script[] = [
   {
     name: 'inserts',
@@ -26,7 +26,7 @@ export const scripts: readonly Script[] = [
       'INSERT INTO t BY POSITION SELECT 1, 2, 3, 4',
       'INSERT INTO t SELECT * FROM t WHERE k < 5',
       `INSERT INTO t VALUES ('12', '2', 12, '1e3')`,
-      { sql: `INSERT INTO t VALUES ('twelve', 2, 'x', 1)`, state: '22018' },
+      { sql: `INSERT INTO t VALUES ('twelve', 2, 'x', 1)`, state: '22P02' },
       { sql: `INSERT INTO t VALUES (1, 3000000000, 'x', 1)`, state: '22003' },
       { sql: 'INSERT INTO t VALUES (1, 2)', state: '42601' },
       { sql: 'INSERT INTO t (k, nope) VALUES (1, 2)', state: '42703' },
@@ -51,7 +51,6 @@ export const scripts: readonly Script[] = [
       'INSERT INTO t SELECT * FROM t WHERE false RETURNING k',
       `INSERT INTO t SELECT k + 10, p, v, x FROM t RETURNING k, upper(v)`,
       { sql: 'INSERT INTO t VALUES (1, 2, 3, 4) RETURNING nope', state: '42703' },
-      { sql: 'INSERT INTO t (k) VALUES ($1) RETURNING k + $2', params: [5, 6] },
     ],
   },
   {
@@ -86,7 +85,7 @@ export const scripts: readonly Script[] = [
       'DELETE FROM t WHERE NULL',
       'DELETE FROM t WHERE p = 1',
       { sql: 'DELETE FROM t WHERE nope = 1', state: '42703' },
-      { sql: 'DELETE FROM t WHERE v::INTEGER = 1', state: '22018' },
+      { sql: 'DELETE FROM t WHERE v::INTEGER = 1', state: '22P02' },
       { sql: 'DELETE FROM t WHERE k = $1 OR v = $2', params: [9, 'v11'] },
       'WITH c AS (SELECT 12 AS a) DELETE FROM t WHERE k IN (SELECT a FROM c)',
       'DELETE FROM t WHERE true',
@@ -121,7 +120,7 @@ export const scripts: readonly Script[] = [
       `UPDATE t SET v = CASE WHEN p IS NULL THEN 'null' ELSE 'p' || p END`,
       'UPDATE t SET p = NULL WHERE k > 5',
       'UPDATE t SET k = 5 WHERE false',
-      { sql: `UPDATE t SET k = 'x'`, state: '22018' },
+      { sql: `UPDATE t SET k = 'x'`, state: '22P02' },
       { sql: 'UPDATE t SET nope = 1', state: '42703' },
       { sql: 'UPDATE t SET k = 1, k = 2', state: '42701' },
       { sql: 'UPDATE t SET k = $1 WHERE p = $2', params: [5, 2] },
@@ -151,7 +150,7 @@ export const scripts: readonly Script[] = [
       `MERGE INTO t AS a USING (SELECT k + 1 AS k, p, w FROM s WHERE k < 100) AS b ON a.k = b.k
        WHEN MATCHED AND a.p = 0 THEN DO NOTHING WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN DO NOTHING`,
       `MERGE INTO t USING (SELECT k, p, w AS v, 1.5 AS x FROM s WHERE k = 8 OR k = 200) u USING (k)
-       WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT`,
+       WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *`,
       `MERGE INTO t USING s ON t.k = s.k AND t.p = s.p WHEN NOT MATCHED BY SOURCE AND t.k > 25 THEN DELETE
        WHEN NOT MATCHED BY SOURCE THEN UPDATE SET v = 'alone' WHEN MATCHED THEN UPDATE SET v = 'both'`,
       `WITH c AS (SELECT 3 AS k) MERGE INTO t USING c ON t.k = c.k WHEN MATCHED THEN UPDATE SET x = -1`,
@@ -197,7 +196,7 @@ export const scripts: readonly Script[] = [
     name: 'more types',
     steps: [
       `CREATE TABLE t (k BIGINT, p INTEGER, u1 UTINYINT, u4 UINTEGER, u8 UBIGINT, h HUGEINT, t TIME, iv INTERVAL, uu UUID, j JSON, ms TIMESTAMP_MS, d38 DECIMAL(38, 10), bt BIT, a INTEGER[3]) /*clauses*/`,
-      `INSERT INTO t VALUES (1, 1, 255, 4294967295, 18446744073709551615, -170141183460469231731687303715884105727, '12:34:56.789', INTERVAL '1 month 2 days', '00000000-0000-0000-0000-000000000001', '{"a": [1, 2]}', '2020-01-01 00:00:00.123', 1234567890.0123456789, '0101', [1, 2, 3])`,
+      `INSERT INTO t VALUES (1, 1, 255, 4294967295, 18446744073709551615, -17014118346046923173168730371588410572, '12:34:56.789', INTERVAL '1 month 2 days', '00000000-0000-0000-0000-000000000001', '{"a": [1, 2]}', '2020-01-01 00:00:00.123', 1234567890.0123456789, '0101', [1, 2, 3])`,
       'INSERT INTO t (k) VALUES (2)',
       `UPDATE t SET u8 = 1, h = h + 1, iv = iv + INTERVAL 1 HOUR, j = '[]' WHERE k = 1`,
       'DELETE FROM t WHERE u1 IS NULL',
@@ -232,7 +231,7 @@ export const scripts: readonly Script[] = [
       'CREATE OR REPLACE TABLE c AS SELECT p, count(*) AS n, list(k ORDER BY k) AS ks FROM t GROUP BY p',
       'CREATE TABLE IF NOT EXISTS c AS SELECT 1 AS a',
       { sql: 'CREATE TABLE c AS SELECT 1 AS a', state: '42P07' },
-      { sql: `CREATE TABLE broken AS SELECT v::INTEGER AS i FROM t`, state: '22018' },
+      { sql: `CREATE TABLE broken AS SELECT v::INTEGER AS i FROM t`, state: '22P02' },
       'CREATE TABLE e AS SELECT * FROM t WHERE false',
       'INSERT INTO e SELECT * FROM t WHERE p = 0',
       'CREATE TABLE n AS FROM t WITH NO DATA',
