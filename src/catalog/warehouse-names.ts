@@ -31,7 +31,7 @@ export interface WarehouseNamesOptions {
   readonly log: CatalogLog;
   /** Every table as of now. */
   readonly places: (signal: AbortSignal) => Promise<readonly TablePlace[]>;
-  readonly openDelta: (location: string) => { readonly log: DeltaLog; readonly store: ObjectStore };
+  readonly openDelta: (location: string) => Pick<OpenedDeltaTable, 'log' | 'store' | 'statistics'>;
 }
 
 /** Changes the names of a warehouse. */

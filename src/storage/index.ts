@@ -1,4 +1,5 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
+export { type AnalyzedStatistics, StatisticsFile } from './delta/analyzed-statistics.ts';
 export type {
   AddAction,
   CdcAction,

@@ -5,6 +5,7 @@ import {
   columnRules,
   commitDelta,
   createTable as createActions,
+  type DeltaField,
   type DeltaLog,
   type DeltaSnapshot,
   fieldsToSchema,
@@ -85,7 +86,7 @@ async function shapeOf(
     }
     case 'like': {
       const { snapshot } = await openTarget(contents.source, context);
-      return { fields: snapshot.fields, configuration: constraintsOf(snapshot) };
+      return { fields: snapshot.fields.map(unmapped), configuration: constraintsOf(snapshot) };
     }
     case 'none':
     case 'clone':
@@ -93,11 +94,27 @@ async function shapeOf(
   }
 }
 
+/** A field as a table without column mapping has it, whose identities begin anew. */
+function unmapped(field: DeltaField): DeltaField {
+  const metadata = Object.entries(field.metadata).filter(
+    ([key]) => !key.startsWith('delta.columnMapping.') && key !== 'delta.identity.highWaterMark',
+  );
+  return {
+    ...field,
+    physicalName: field.name,
+    fieldId: undefined,
+    children: field.children.map(unmapped),
+    metadata: Object.fromEntries(metadata),
+  };
+}
+
 function constraintsOf({ metadata }: DeltaSnapshot): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(metadata.configuration).filter(([key]) => key.startsWith('delta.constraints.')),
   );
 }
+
+const firstCommitKey = '_delta_log/00000000000000000000.json';
 
 /** Writes the rows there are, then the log, then the name: nothing is seen before the last of them. */
 async function makeTable(
@@ -146,10 +163,26 @@ async function makeTable(
     );
     if (gone !== undefined) await deleteTableFiles(gone, context);
   } catch (error) {
-    await deleteTableFiles({ ...entry, key: `${name.schema}.${name.name}` }, context);
+    await deleteNewTable(location, written.files, context);
+    const isThere = error instanceof SkeinError && error.sqlState === SqlState.duplicateTable;
+    if (isThere && statement.ifExists === 'keep') return 0;
     throw error;
   }
   return written.rows;
+}
+
+/** Of a table that got no name: what the statement wrote, and nothing that lay there before. Best effort. */
+async function deleteNewTable(
+  location: string,
+  files: readonly WrittenFile[],
+  context: StatementContext,
+): Promise<void> {
+  await context.releaseWritten(location, files);
+  try {
+    await context.store(location).delete([firstCommitKey]);
+  } catch {
+    // A table without a name is in nobody's way.
+  }
 }
 
 async function writeRows(

@@ -5,6 +5,7 @@ import {
   encodeDeletionVectorName,
   type FileDeletion,
   frameDeletionVectors,
+  type ObjectStore,
   type RowRuns,
   RowRunsBuilder,
   randomUuid,
@@ -51,7 +52,7 @@ export async function deletionsOf(
     const before =
       deletionVector === undefined
         ? undefined
-        : await readDeletionVector(table.store, deletionVector, context.signal);
+        : await readDeletionVector(table.store, deletionVector, context.signal, (location) => elsewhere(location, context));
     const rows = builder.build();
     deletions.push({ file, rows: before === undefined ? rows : uniteRowRuns(before, rows) });
   }
@@ -72,4 +73,13 @@ export async function deletionsOf(
       },
     };
   });
+}
+
+/** An object outside of the table: of the table that this one is a clone of. */
+function elsewhere(
+  location: string,
+  context: Pick<StatementContext, 'store'>,
+): { readonly store: ObjectStore; readonly key: string } {
+  const slash = location.lastIndexOf('/');
+  return { store: context.store(location.slice(0, slash)), key: location.slice(slash + 1) };
 }

@@ -104,11 +104,6 @@ export function assignedValues(
         },
       );
     }
-    if (values[position] !== undefined) {
-      throw new SkeinError(SqlState.duplicateColumn, `the column ${column.name} is set twice`, {
-        position: column.offset,
-      });
-    }
     values[position] = cellSql(value, name, rules.defaults);
   }
   return values;
