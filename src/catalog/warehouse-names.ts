@@ -1,5 +1,4 @@
 import { nearestName, type Random, SkeinError, SqlState } from '../common/index.ts';
-import type { DeltaLog, ObjectStore } from '../storage/index.ts';
 import type { CatalogNames, FoundObject, NewTable, OpenedDeltaTable, OpenedTable } from './catalog.ts';
 import type { CatalogDocument, TableEntry, ViewEntry } from './catalog-document.ts';
 import type { CatalogLog } from './catalog-log.ts';

@@ -1,5 +1,4 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
-export { type AnalyzedStatistics, StatisticsFile } from './delta/analyzed-statistics.ts';
 export type {
   AddAction,
   CdcAction,
@@ -8,6 +7,7 @@ export type {
   MetadataAction,
   ProtocolAction,
 } from './delta/actions.ts';
+export { type AnalyzedStatistics, StatisticsFile } from './delta/analyzed-statistics.ts';
 export {
   append,
   changeRows,
@@ -51,7 +51,6 @@ export {
 } from './delta/delta-schema.ts';
 export type { DeltaField, DeltaSnapshot } from './delta/delta-snapshot.ts';
 export { DeltaFileCache, deltaTableSnapshot, storedField } from './delta/delta-table-snapshot.ts';
-export { tableChanges } from './delta/table-changes.ts';
 export { type FileDeletion, toAddAction, toCdcAction } from './delta/file-actions.ts';
 export { fileStats, leafColumns } from './delta/file-stats.ts';
 export type { ConflictReason, TransactionReads } from './delta/find-conflict.ts';
@@ -59,6 +58,7 @@ export { planVacuum } from './delta/plan-vacuum.ts';
 export { randomUuid } from './delta/random-uuid.ts';
 export { eachRun, type RowRuns, RowRunsBuilder, uniteRowRuns } from './delta/row-runs.ts';
 export { formatSharding, parseSharding, shardingProperty } from './delta/sharding-property.ts';
+export { tableChanges } from './delta/table-changes.ts';
 export { lowestProtocol, neededFeatures, splitFeatureRequests } from './delta/table-features.ts';
 export { type DeltaProperties, deltaProperties, validateProperties } from './delta/table-properties.ts';
 export { formatLocation, parseLocation, splitLocation } from './object-store/location.ts';
@@ -87,6 +87,6 @@ export type {
   TableFile,
   TableSnapshot,
 } from './table.ts';
+export { fileLocation } from './table-file-path.ts';
 export type { TableWrite, WrittenColumn, WrittenFile } from './table-write.ts';
 export { writtenFileColumns, writtenFileFromRow, writtenFileToJson } from './written-file.ts';
-export { fileLocation } from './table-file-path.ts';

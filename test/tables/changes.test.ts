@@ -72,16 +72,22 @@ describe('changes of a table', () => {
 
   test('are not there where nobody recorded them', async () => {
     await run('CREATE TABLE silent AS SELECT 1 AS k');
-    await expect(run(`SELECT * FROM table_changes('silent', 0)`)).rejects.toMatchObject({ sqlState: '55000' });
+    await expect(run(`SELECT * FROM table_changes('silent', 0)`)).rejects.toMatchObject({
+      sqlState: '55000',
+    });
     await run(`ALTER TABLE silent SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')`);
     await run('INSERT INTO silent VALUES (2)');
     expect(await run(`SELECT k, _change_type FROM table_changes('silent', 1)`)).toEqual([[2, 'insert']]);
     await run('RESTORE silent TO VERSION AS OF 1');
     await run('OPTIMIZE silent');
-    expect(await run(`SELECT k, _change_type, _commit_version FROM table_changes('silent', 2) ORDER BY 3`)).toEqual([
+    expect(
+      await run(`SELECT k, _change_type, _commit_version FROM table_changes('silent', 2) ORDER BY 3`),
+    ).toEqual([
       [2, 'insert', 2n],
       [2, 'delete', 3n],
     ]);
-    await expect(run(`SELECT * FROM table_changes('silent', 3, 2)`)).rejects.toMatchObject({ sqlState: '22023' });
+    await expect(run(`SELECT * FROM table_changes('silent', 3, 2)`)).rejects.toMatchObject({
+      sqlState: '22023',
+    });
   });
 });

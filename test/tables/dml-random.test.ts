@@ -9,7 +9,7 @@ import { dmlVariants } from './support/dml-variants.ts';
 
 const sequences = 60;
 const firstSeed = 1;
-const stepsEach = 7;
+const stepsEach = 6;
 
 let dir: string;
 let engines: readonly TestEngine[] = [];

@@ -76,7 +76,9 @@ describe('the log', () => {
 
 describe('VACUUM and RESTORE', () => {
   test('take away what nobody needs, and bring back what is there', async () => {
-    await run(`CREATE TABLE vac (k BIGINT) WITH ('delta.deletedFileRetentionDuration' = 'interval 0 hours', 'delta.enableChangeDataFeed' = true)`);
+    await run(
+      `CREATE TABLE vac (k BIGINT) WITH ('delta.deletedFileRetentionDuration' = 'interval 0 hours', 'delta.enableChangeDataFeed' = true)`,
+    );
     await run('INSERT INTO vac SELECT * FROM range(10)');
     await run('DELETE FROM vac WHERE k < 5');
     await run('RESTORE vac TO VERSION AS OF 1');
@@ -95,7 +97,9 @@ describe('VACUUM and RESTORE', () => {
 
 describe('a shallow clone', () => {
   test('reads the files of its source, and changes its own', async () => {
-    await run(`CREATE TABLE origin PARTITIONED BY (p) WITH ('delta.enableDeletionVectors' = true) AS SELECT i AS k, i % 2 AS p FROM range(10) r(i)`);
+    await run(
+      `CREATE TABLE origin PARTITIONED BY (p) WITH ('delta.enableDeletionVectors' = true) AS SELECT i AS k, i % 2 AS p FROM range(10) r(i)`,
+    );
     await run('DELETE FROM origin WHERE k = 3');
     await run('CREATE TABLE copy SHALLOW CLONE origin');
     expect(await run('SELECT count(*), sum(k) FROM copy')).toEqual([[9n, 42n]]);
@@ -154,10 +158,14 @@ describe('ANALYZE', () => {
 
 describe('rules of tables', () => {
   test('are kept', async () => {
-    await run('CREATE TABLE gen (id BIGINT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY 5), a INTEGER, b INTEGER GENERATED ALWAYS AS (a * 2), CONSTRAINT small CHECK (a < 100))');
+    await run(
+      'CREATE TABLE gen (id BIGINT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY 5), a INTEGER, b INTEGER GENERATED ALWAYS AS (a * 2), CONSTRAINT small CHECK (a < 100))',
+    );
     await run('INSERT INTO gen (a) VALUES (1), (2)');
     await run('INSERT INTO gen (a) VALUES (3)');
-    await run('MERGE INTO gen USING (SELECT 4 AS a) s ON gen.a = s.a WHEN NOT MATCHED THEN INSERT (a) VALUES (s.a)');
+    await run(
+      'MERGE INTO gen USING (SELECT 4 AS a) s ON gen.a = s.a WHEN NOT MATCHED THEN INSERT (a) VALUES (s.a)',
+    );
     await run('UPDATE gen SET a = 30 WHERE a = 3');
     expect(await run('SELECT id, a, b FROM gen ORDER BY id')).toEqual([
       [10n, 1, 2],
@@ -201,7 +209,9 @@ describe('rules of tables', () => {
   });
 
   test('go with LIKE, and errors point into the statement', async () => {
-    await run(`CREATE TABLE mapped (a INTEGER NOT NULL, s STRUCT(x INTEGER)) WITH ('delta.columnMapping.mode' = 'name')`);
+    await run(
+      `CREATE TABLE mapped (a INTEGER NOT NULL, s STRUCT(x INTEGER)) WITH ('delta.columnMapping.mode' = 'name')`,
+    );
     await run(`CREATE TABLE alike (LIKE mapped)`);
     await run(`INSERT INTO alike VALUES (1, {'x': 2})`);
     expect(await run('SELECT a, s.x FROM alike')).toEqual([[1, 2]]);
@@ -210,10 +220,17 @@ describe('rules of tables', () => {
     await expect(run(where)).rejects.toMatchObject({ sqlState: '42703', position: where.indexOf('nope') });
     const set = 'UPDATE alike SET a = a + oops WHERE a = 1';
     await expect(run(set)).rejects.toMatchObject({ sqlState: '42703', position: set.indexOf('oops') });
-    const merge = 'MERGE INTO alike USING (SELECT 1 AS k) src ON alike.a = src.k WHEN MATCHED AND src.gone THEN DELETE';
-    await expect(run(merge)).rejects.toMatchObject({ sqlState: '42703', position: merge.indexOf('src.gone') });
+    const merge =
+      'MERGE INTO alike USING (SELECT 1 AS k) src ON alike.a = src.k WHEN MATCHED AND src.gone THEN DELETE';
+    await expect(run(merge)).rejects.toMatchObject({
+      sqlState: '42703',
+      position: merge.indexOf('src.gone'),
+    });
     const values = 'INSERT INTO alike (a) VALUES (1), (missing + 1)';
-    await expect(run(values)).rejects.toMatchObject({ sqlState: '42703', position: values.indexOf('missing') });
+    await expect(run(values)).rejects.toMatchObject({
+      sqlState: '42703',
+      position: values.indexOf('missing'),
+    });
   });
 
   test('let one of several creators win', async () => {
@@ -230,12 +247,18 @@ describe('rules of tables', () => {
     const folder = join(dir, '_tables', 'main');
     const before = await readdir(folder);
     await expect(
-      run(`CREATE TABLE half AS SELECT CASE WHEN i = 99999 THEN error('no') ELSE i END AS k FROM range(100000) r(i)`),
+      run(
+        `CREATE TABLE half AS SELECT CASE WHEN i = 99999 THEN error('no') ELSE i END AS k FROM range(100000) r(i)`,
+      ),
     ).rejects.toMatchObject({ sqlState: expect.any(String) as string });
     const files: string[] = [];
     for (const name of await readdir(folder)) {
       if (before.includes(name)) continue;
-      files.push(...(await readdir(join(folder, name), { recursive: true })).filter((file) => file.endsWith('.parquet')));
+      files.push(
+        ...(await readdir(join(folder, name), { recursive: true })).filter((file) =>
+          file.endsWith('.parquet'),
+        ),
+      );
     }
     expect(files).toEqual([]);
     await expect(run('SELECT * FROM half')).rejects.toMatchObject({ sqlState: '42P01' });

@@ -1,4 +1,4 @@
-import { toCdcAction, type CdcAction, type WrittenFile } from '../../storage/index.ts';
+import { type CdcAction, toCdcAction, type WrittenFile } from '../../storage/index.ts';
 import { scalar } from '../../types/index.ts';
 import type { DeltaTarget } from './delta-target.ts';
 import { deltaWrite } from './delta-write.ts';

@@ -51,7 +51,9 @@ export async function changeTableRows(
   const { snapshot, rules } = target;
   const all = targetRelation(target, request.alias);
   const { schema } = snapshot;
-  const presets = schema.map(({ name }) => rules.defaults.find(({ column }) => column === name)?.sql ?? 'NULL');
+  const presets = schema.map(
+    ({ name }) => rules.defaults.find(({ column }) => column === name)?.sql ?? 'NULL',
+  );
   const identities = identityDefaults(target, request.clauses);
   const sql = changesSql({
     prefix: request.ctes === undefined ? '' : `${request.ctes} `,

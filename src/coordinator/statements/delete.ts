@@ -1,5 +1,12 @@
 import type { DeleteStatement, Span } from '../../sql/index.ts';
-import { type AddAction, changeRows, deltaTableSnapshot, overwrite, toAddAction, type WrittenFile } from '../../storage/index.ts';
+import {
+  type AddAction,
+  changeRows,
+  deltaTableSnapshot,
+  overwrite,
+  toAddAction,
+  type WrittenFile,
+} from '../../storage/index.ts';
 import { quoteIdentifier } from '../../types/index.ts';
 import { changeTableRows } from './change-rows.ts';
 import { changeTable, type TableChange } from './commit-change.ts';
@@ -26,7 +33,10 @@ export async function deleteFrom(
       const { snapshot, table } = current;
       const from = { name: alias?.name ?? table.name, condition: where };
       const query = returningQuery(returning, (key) => deltaTableSnapshot(snapshot, key), from);
-      returned = await context.runRows({ ...query, tables: new Map([...query.tables, [table.key, deltaTableSnapshot(snapshot, table.key)]]) });
+      returned = await context.runRows({
+        ...query,
+        tables: new Map([...query.tables, [table.key, deltaTableSnapshot(snapshot, table.key)]]),
+      });
     }
     return await deletion(current, context, statement);
   });

@@ -52,7 +52,9 @@ export async function deletionsOf(
     const before =
       deletionVector === undefined
         ? undefined
-        : await readDeletionVector(table.store, deletionVector, context.signal, (location) => elsewhere(location, context));
+        : await readDeletionVector(table.store, deletionVector, context.signal, (location) =>
+            elsewhere(location, context),
+          );
     const rows = builder.build();
     deletions.push({ file, rows: before === undefined ? rows : uniteRowRuns(before, rows) });
   }

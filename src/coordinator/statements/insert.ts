@@ -1,12 +1,6 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
 import { type InsertStatement, type Name, type Span, tableNames } from '../../sql/index.ts';
-import {
-  type AddAction,
-  append,
-  deltaTableSnapshot,
-  overwrite,
-  toAddAction,
-} from '../../storage/index.ts';
+import { type AddAction, append, deltaTableSnapshot, overwrite, toAddAction } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
 import { changeTable, type TableChange } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
@@ -64,11 +58,10 @@ function insertedQuery(
   files: readonly AddAction[],
   returning: Span,
 ): StatementQuery {
-  return returningQuery(
-    returning,
-    (key) => deltaTableSnapshot({ ...snapshot, files }, key),
-    { name: table.name, condition: undefined },
-  );
+  return returningQuery(returning, (key) => deltaTableSnapshot({ ...snapshot, files }, key), {
+    name: table.name,
+    condition: undefined,
+  });
 }
 
 export interface RowsToInsert {
@@ -102,7 +95,12 @@ export async function insertRows(
     shard: shardSql(snapshot),
   });
   const spans = source.offset === undefined ? source.spans : [{ sql: source.sql, offset: source.offset }];
-  const query: StatementQuery = { ...source, sql, offset: undefined, ...(spans === undefined ? {} : { spans }) };
+  const query: StatementQuery = {
+    ...source,
+    sql,
+    offset: undefined,
+    ...(spans === undefined ? {} : { spans }),
+  };
   const { files, rows, bytes } = await context.runWrite({ query, write: () => deltaWrite(snapshot) });
   const nowMs = context.clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));

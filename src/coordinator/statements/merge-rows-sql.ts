@@ -78,9 +78,13 @@ function branch(merge: MergeSql, when: RowClause['when'], from: string): string 
   return `SELECT ${[...place, number, ...values].join(', ')} ${from}`;
 }
 
-function newValues({ alias, schema, clauses, defaults }: MergeSql, when: RowClause['when']): readonly string[] {
+function newValues(
+  { alias, schema, clauses, defaults }: MergeSql,
+  when: RowClause['when'],
+): readonly string[] {
   return schema.map(({ name, type }, index) => {
-    const kept = when === 'notMatchedByTarget' ? (defaults[index] ?? 'NULL') : `${alias}.${quoteIdentifier(name)}`;
+    const kept =
+      when === 'notMatchedByTarget' ? (defaults[index] ?? 'NULL') : `${alias}.${quoteIdentifier(name)}`;
     const value = byClause(clauses, when, ({ action }) =>
       action.kind === 'update' || action.kind === 'insert' ? (action.values[index] ?? kept) : kept,
     );

@@ -65,7 +65,10 @@ async function optimized(
       tables: part.tables,
     },
     write: () => deltaWrite(snapshot),
-    layout: zOrderBy.length > 0 ? { kind: 'anywhere' } : { kind: 'together', columns: binColumns(snapshot, items.length - 1) },
+    layout:
+      zOrderBy.length > 0
+        ? { kind: 'anywhere' }
+        : { kind: 'together', columns: binColumns(snapshot, items.length - 1) },
   });
   const nowMs = context.clock.now();
   const written: readonly WrittenFile[] = outcome.files;
@@ -102,7 +105,9 @@ async function filesWhere(
 
 /** Rows of one partition, shard and bin are written by one task, so that its files grow as large as they may. */
 function binColumns({ schema, metadata, ...table }: DeltaTarget['snapshot'], bin: number): readonly number[] {
-  const partitions = metadata.partitionColumns.map((name) => schema.findIndex((column) => column.name === name));
+  const partitions = metadata.partitionColumns.map((name) =>
+    schema.findIndex((column) => column.name === name),
+  );
   const isSharded = shardSql({ schema, metadata, ...table }) !== undefined;
   return [...partitions, ...(isSharded ? [schema.length] : []), bin];
 }

@@ -160,7 +160,7 @@ export class StatementRuns implements StatementContext {
 
   maintain(log: DeltaLog, version: number, configuration: Readonly<Record<string, string>>): void {
     const { clock, random } = this;
-    this.#options.background.begin((signal) => 
+    this.#options.background.begin((signal) =>
       log.maintain(version, { configuration, clock, random, signal }),
     );
   }

@@ -127,7 +127,8 @@ const queryWords = new Set(['select', 'values', 'table', 'with', 'from']);
 const volatileCalls =
   /^(random|uuid|uuidv4|uuidv7|gen_random_uuid|nextval|currval|now|today|get_current_timestamp|get_current_time|transaction_timestamp|current_setting|version)$/;
 /** The same without brackets. */
-const volatileWords = /^(current_date|current_time|current_timestamp|localtime|localtimestamp|current_user|session_user)$/;
+const volatileWords =
+  /^(current_date|current_time|current_timestamp|localtime|localtimestamp|current_user|session_user)$/;
 
 /**
  * What a table keeps is evaluated by every writer, wherever that is: it holds no query, and a rule about rows nothing that
@@ -141,9 +142,13 @@ export function requirePlain({ sql, offset }: Span, what: 'default' | 'rule'): v
     const before = tokens[index - 1]?.text;
     // EXTRACT(year FROM x) is no query: FROM stands at the beginning of one.
     if (queryWords.has(word) && (before === '(' || before === undefined)) {
-      throw new SkeinError(SqlState.featureNotSupported, 'an expression that a table keeps may hold no query', {
-        position: offset + token.start,
-      });
+      throw new SkeinError(
+        SqlState.featureNotSupported,
+        'an expression that a table keeps may hold no query',
+        {
+          position: offset + token.start,
+        },
+      );
     }
     const isCall = tokens[index + 1]?.text === '(' && volatileCalls.test(word);
     if (what === 'rule' && (isCall || volatileWords.test(word)) && before !== '.') {

@@ -12,12 +12,7 @@ import type { DeltaSnapshot } from './delta-snapshot.ts';
 import { commitFingerprint, listFromLastCheckpoint, listLog } from './list-log.ts';
 import { loadState, readCommitInfo, readEntries, readEntry, snapshotOf } from './load-snapshot.ts';
 import { commitKey, earliestVersion, type LogEntryFile, type LogListing, segmentOf } from './log-files.ts';
-import {
-  type MaintainRequest,
-  type MaintainResult,
-  maintainLog,
-  type VersionState,
-} from './maintain-log.ts';
+import { type MaintainRequest, type MaintainResult, maintainLog, type VersionState } from './maintain-log.ts';
 import type { ParquetRows } from './parquet-rows.ts';
 import { isDamaged } from './read-checkpoint.ts';
 import { type LogState, Replay } from './replay.ts';

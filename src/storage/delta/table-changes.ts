@@ -54,7 +54,9 @@ export async function tableChanges(request: ChangesRequest): Promise<TableSnapsh
       `changes go from an earlier version to a later one, not from ${from} to ${to.version}`,
     );
   }
-  const partitions = to.metadata.partitionColumns.map((column) => to.fields.find((each) => each.name === column));
+  const partitions = to.metadata.partitionColumns.map((column) =>
+    to.fields.find((each) => each.name === column),
+  );
   const partitionNames = partitions.map((field) => field?.physicalName ?? '');
   const start = await log.snapshot({ version: from, signal });
   let recorded = deltaProperties(start.metadata.configuration).enableChangeDataFeed;
@@ -62,7 +64,8 @@ export async function tableChanges(request: ChangesRequest): Promise<TableSnapsh
   const paths = new Map<string, number>();
   for await (const { version, timestampMs, actions } of log.commits(from, to.version, signal)) {
     for (const action of actions) {
-      if ('metaData' in action) recorded = deltaProperties(action.metaData.configuration).enableChangeDataFeed;
+      if ('metaData' in action)
+        recorded = deltaProperties(action.metaData.configuration).enableChangeDataFeed;
     }
     if (!recorded) throw notRecorded(version);
     for (const changed of await changedFiles(actions, request)) {
@@ -111,9 +114,13 @@ async function firstVersion({ log, from, signal }: ChangesRequest): Promise<numb
 }
 
 function notRecorded(version: number): SkeinError {
-  return new SkeinError(SqlState.notInThisState, `version ${version} of the table has no record of its changes`, {
-    hint: `ALTER TABLE ... SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true') records them from then on.`,
-  });
+  return new SkeinError(
+    SqlState.notInThisState,
+    `version ${version} of the table has no record of its changes`,
+    {
+      hint: `ALTER TABLE ... SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true') records them from then on.`,
+    },
+  );
 }
 
 /** Where a commit has files of changes, they are all of its changes. */
@@ -140,7 +147,13 @@ async function changedFiles(
   }
   for (const [path, remove] of removes) {
     if (adds.has(path)) continue;
-    found.push(wholeFile({ ...remove, size: remove.size ?? 0, partitionValues: remove.partitionValues ?? {} }, remove, 'delete'));
+    found.push(
+      wholeFile(
+        { ...remove, size: remove.size ?? 0, partitionValues: remove.partitionValues ?? {} },
+        remove,
+        'delete',
+      ),
+    );
   }
   return found;
 }
@@ -178,7 +191,10 @@ async function vectorChanges(
     const deletionVector = others.rowCount === 0 ? undefined : inlineDeletionVector(others);
     return [{ file: add, rowCount, deletionVector, type }];
   };
-  return [...only(without(after, before, rowCount), 'delete'), ...only(without(before, after, rowCount), 'insert')];
+  return [
+    ...only(without(after, before, rowCount), 'delete'),
+    ...only(without(before, after, rowCount), 'insert'),
+  ];
 }
 
 /** Rows of `a` that are not in `b`. */

@@ -39,12 +39,7 @@ export class DmlPair {
   readonly #instance: DuckDBInstance;
   readonly #duckdb: DuckDBConnection;
 
-  private constructor(
-    variant: Variant,
-    schema: string,
-    instance: DuckDBInstance,
-    duckdb: DuckDBConnection,
-  ) {
+  private constructor(variant: Variant, schema: string, instance: DuckDBInstance, duckdb: DuckDBConnection) {
     this.#variant = variant;
     this.#schema = schema;
     this.#instance = instance;

@@ -11,7 +11,12 @@ export async function dmlVariants(
   const vectors = `'delta.enableDeletionVectors' = true`;
   const mapped = `'delta.columnMapping.mode' = 'name'`;
   const changes = `'delta.enableChangeDataFeed' = true`;
-  const variant = (name: string, engine: TestEngine, settings: Variant['settings'], clauses: string): Variant => ({
+  const variant = (
+    name: string,
+    engine: TestEngine,
+    settings: Variant['settings'],
+    clauses: string,
+  ): Variant => ({
     name,
     engine,
     settings,
