@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -68,6 +68,21 @@ describe('changes of a table', () => {
       ),
     ).toEqual([[3n, 2n]]);
     expect(await run(`SELECT count(*) FROM ${t}`)).toEqual([[0n]]);
+  });
+
+  test('are those that Spark reads of its own table', async () => {
+    const fixtures = join(import.meta.dirname, '../interop/fixtures/spark');
+    await cp(join(fixtures, 'cdf'), join(dir, 'cdf'), { recursive: true });
+    const lines = (await readFile(join(fixtures, 'cdf.changes.jsonl'), 'utf8')).trim().split('\n');
+    const found = await run(
+      `SELECT id, v, _change_type, _commit_version FROM table_changes('cdf', 0) ORDER BY ALL`,
+    );
+    const expected = lines.map((line) => JSON.parse(line) as Record<string, SqlValue>);
+    expect(found.map((row) => row.map(String))).toEqual(
+      expected
+        .map((row) => [row.id, row.v, row._change_type, row._commit_version].map(String))
+        .sort((a, b) => (a.join('|') < b.join('|') ? -1 : 1)),
+    );
   });
 
   test('are not there where nobody recorded them', async () => {

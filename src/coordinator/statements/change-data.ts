@@ -6,9 +6,9 @@ import { type Changes, newRowsSql, oldRowsSql } from './merge-rows-sql.ts';
 import type { StatementContext, StatementQuery } from './statement-context.ts';
 import { givenRows } from './table-rows.ts';
 
-export const changeTypeColumn = '_change_type';
+const changeTypeColumn = '_change_type';
 /** Of the table: below it lie the files of changed rows. */
-export const changeDataFolder = '_change_data/';
+const changeDataFolder = '_change_data/';
 
 export interface WrittenChanges {
   readonly files: readonly WrittenFile[];

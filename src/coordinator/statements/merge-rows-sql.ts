@@ -29,10 +29,10 @@ export interface MergeSql {
 }
 
 /** Column of a change: the number of the clause that makes it, from 1. */
-export const clauseColumn = '_skein_clause';
+const clauseColumn = '_skein_clause';
 
 /** Column of a change: the new value of a column of the target. */
-export function valueColumn(index: number): string {
+function valueColumn(index: number): string {
   return `_skein_v${index}`;
 }
 

@@ -14,7 +14,7 @@ import { type RowRuns, RowRunsBuilder, rowRunsBetween } from './row-runs.ts';
 import { deltaProperties } from './table-properties.ts';
 
 /** A version, or a time in milliseconds since 1970. */
-export type ChangePoint = { readonly version: number } | { readonly timestampMs: number };
+type ChangePoint = { readonly version: number } | { readonly timestampMs: number };
 
 export interface ChangesRequest {
   readonly log: DeltaLog;

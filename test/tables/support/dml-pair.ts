@@ -16,7 +16,7 @@ export interface Variant {
   readonly clauses: string;
 }
 
-export const clausesMark = '/*clauses*/';
+const clausesMark = '/*clauses*/';
 
 /** One statement. `state`: both must refuse it, Skein with this SQLSTATE. `skein`: what Skein is told instead. */
 export interface Step {
