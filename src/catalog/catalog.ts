@@ -1,4 +1,4 @@
-import type { DeltaLog, ObjectStore, TableSnapshot } from '../storage/index.ts';
+import type { DeltaLog, ObjectStore, StatisticsFile, TableSnapshot } from '../storage/index.ts';
 import type { StoredFormat, TableEntry, ViewEntry } from './catalog-document.ts';
 import type { NamedObject, QualifiedName } from './edit-document.ts';
 
@@ -97,6 +97,8 @@ export type FoundObject =
 
 export interface OpenedDeltaTable extends OpenedTable {
   readonly log: DeltaLog;
+  /** What ANALYZE knows of the table. */
+  readonly statistics: StatisticsFile;
   /** Rooted at the table. */
   readonly store: ObjectStore;
 }

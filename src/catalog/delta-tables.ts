@@ -1,5 +1,6 @@
 import { SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import {
+  type AnalyzedStatistics,
   type CheckPlace,
   DeltaFileCache,
   type DeltaLog,
@@ -7,9 +8,10 @@ import {
   deltaTableSnapshot,
   type MetadataAction,
   type ObjectStore,
+  StatisticsFile,
   type TableSnapshot,
 } from '../storage/index.ts';
-import type { CatalogComment, TableVersion } from './catalog.ts';
+import type { CatalogComment, OpenedDeltaTable, TableVersion } from './catalog.ts';
 import { SharedLook } from './shared-look.ts';
 
 /** Opens the log of a table. @param store rooted at the table */
@@ -19,10 +21,12 @@ interface DeltaTable {
   readonly store: ObjectStore;
   readonly log: DeltaLog;
   readonly files: DeltaFileCache;
+  readonly statistics: StatisticsFile;
   readonly latest: SharedLook<DeltaSnapshot>;
   known: DeltaSnapshot | SkeinError | undefined;
-  /** By key: of the known version. */
+  /** By key: of the known version, with these statistics. */
   readonly tables: Map<string, TableSnapshot>;
+  madeWith: AnalyzedStatistics | undefined;
 }
 
 /** Delta tables by their location; each has one log in this process, whoever reads or writes it. */
@@ -37,7 +41,7 @@ export class DeltaTables {
     this.#openLog = openLog;
   }
 
-  open(location: string): { readonly log: DeltaLog; readonly store: ObjectStore } {
+  open(location: string): Pick<OpenedDeltaTable, 'log' | 'store' | 'statistics'> {
     return this.#open(location);
   }
 
@@ -52,7 +56,9 @@ export class DeltaTables {
   async load(location: string, key: string): Promise<TableSnapshot | SkeinError> {
     const table = this.#open(location);
     try {
-      table.known = newer(table.known, await table.latest.look());
+      const found = await table.latest.look();
+      if (!isSnapshot(table.known) || table.known.version !== found.version) await table.statistics.load();
+      table.known = newer(table.known, found);
       return this.#snapshot(table, table.known, key);
     } catch (error) {
       table.known = toSkeinError(error);
@@ -107,7 +113,16 @@ export class DeltaTables {
       const store = this.#openStore(location);
       const log = this.#openLog(store);
       const latest = new SharedLook(() => log.snapshot());
-      table = { store, log, files: new DeltaFileCache(), latest, known: undefined, tables: new Map() };
+      table = {
+        store,
+        log,
+        files: new DeltaFileCache(),
+        statistics: new StatisticsFile(store),
+        latest,
+        known: undefined,
+        tables: new Map(),
+        madeWith: undefined,
+      };
       this.#tables.set(location, table);
     }
     return table;
@@ -115,8 +130,10 @@ export class DeltaTables {
 
   #snapshot(table: DeltaTable, snapshot: DeltaSnapshot, key: string): TableSnapshot {
     const made = table.tables.get(key);
-    if (made?.delta?.version === snapshot.version) return made;
-    const next = deltaTableSnapshot(snapshot, key, table.files);
+    const analyzed = table.statistics.of(snapshot.metadata.id);
+    if (made?.delta?.version === snapshot.version && table.madeWith === analyzed) return made;
+    const next = deltaTableSnapshot(snapshot, key, table.files, analyzed);
+    table.madeWith = analyzed;
     table.tables.clear();
     table.tables.set(key, next);
     return next;

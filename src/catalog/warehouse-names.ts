@@ -1,5 +1,5 @@
 import { nearestName, type Random, SkeinError, SqlState } from '../common/index.ts';
-import { type DeltaLog, type ObjectStore, parseLocation, shownLocation } from '../storage/index.ts';
+import { parseLocation, shownLocation } from '../storage/index.ts';
 import type { CatalogNames, FoundObject, NewTable, OpenedDeltaTable, OpenedTable } from './catalog.ts';
 import type { CatalogDocument, TableEntry, ViewEntry } from './catalog-document.ts';
 import type { CatalogLog } from './catalog-log.ts';
@@ -31,7 +31,7 @@ export interface WarehouseNamesOptions {
   readonly log: CatalogLog;
   /** Every table as of now. */
   readonly places: (signal: AbortSignal) => Promise<readonly TablePlace[]>;
-  readonly openDelta: (location: string) => { readonly log: DeltaLog; readonly store: ObjectStore };
+  readonly openDelta: (location: string) => Pick<OpenedDeltaTable, 'log' | 'store' | 'statistics'>;
 }
 
 /** Changes the names of a warehouse. */

@@ -12,6 +12,7 @@ import { mapErrorPosition, parseBound, parseStatement, type Statement } from '..
 import type { ObjectStore } from '../storage/index.ts';
 import type { RecordBatch, Schema } from '../types/index.ts';
 import { Admission } from './admission.ts';
+import { BackgroundWork } from './background-work.ts';
 import { noBatches, oneBatch, watched } from './batches.ts';
 import { hasUntravelled } from './execution/build-execution.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
@@ -79,6 +80,7 @@ class CoordinatorQueryService implements QueryService {
   readonly #startedAt: number;
   readonly #history: QueryHistory;
   readonly #runner: QueryRunner;
+  readonly #background = new BackgroundWork();
   #closed = false;
 
   constructor(options: QueryServiceOptions) {
@@ -227,6 +229,7 @@ class CoordinatorQueryService implements QueryService {
     const reason = new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
     for (const record of this.#history.newestFirst()) record.controller.abort(reason);
     await Promise.all(this.#history.newestFirst().flatMap((record) => record.cleanup));
+    await this.#background.close();
     await this.#kept.close();
     this.#releaser.close();
   }
@@ -336,6 +339,7 @@ class CoordinatorQueryService implements QueryService {
     record.times.planned = this.#clock.monotonic();
     const { columns, batches } = await startStatement(submission, work, {
       runner: this.#runner,
+      background: this.#background,
       openStore: this.#options.openStore ?? refuseStore,
       maxRows: this.#limits.memoryRows,
       explain: (explain) => this.#explanation(record, explain, record.plan),

@@ -22,6 +22,11 @@ export type DeltaColumn =
   | { readonly kind: 'data'; readonly stored: StoredField }
   /** From the file's partition values: its place in `DeltaFile.partitionValues`. */
   | { readonly kind: 'partition'; readonly index: number }
+  /**
+   * VARCHAR, of the rows of a change: from the data files' `_change_type`, of those that have none from the partition
+   * value of this place.
+   */
+  | { readonly kind: 'changeType'; readonly index: number }
   /** Hidden, VARCHAR: the path of the row's file as the log has it. */
   | { readonly kind: 'file' }
   /** Hidden, BIGINT: the row's place in its file, counted from 0, deleted rows too. */
@@ -43,7 +48,7 @@ interface HivePartitioning {
 }
 
 export interface TableFile {
-  /** Absolute path, the same on every node, or `s3://bucket/key`. */
+  /** Absolute path, the same on every node, or `s3://bucket/key`; of one that is there again as `repeatedPath` has it. */
   readonly path: string;
   readonly bytes: number;
   /** Modification time in ms: with `bytes`, tells a changed file. Undefined: the file never changes. */

@@ -60,6 +60,8 @@ function toColumn(column: DeltaColumn): ProtoColumn {
       return create(DeltaColumnSchema, { source: { case: 'data', value: toField(column.stored) } });
     case 'partition':
       return create(DeltaColumnSchema, { source: { case: 'partition', value: column.index } });
+    case 'changeType':
+      return create(DeltaColumnSchema, { source: { case: 'hidden', value: `changeType:${column.index}` } });
     case 'file':
     case 'row':
       return create(DeltaColumnSchema, { source: { case: 'hidden', value: column.kind } });

@@ -22,7 +22,7 @@ import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts'
 import { noRows } from './results.ts';
 import { reshard, rewriteColumn } from './rewrite-table.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
-import { bindInside, definedShape, emptyRow } from './table-definition.ts';
+import { bindInside, definedShape, emptyRow, requirePlain } from './table-definition.ts';
 import { targetRelation } from './target-relation.ts';
 
 /** ALTER TABLE, but for RENAME TO. */
@@ -61,6 +61,7 @@ async function altered(
     case 'setType':
       return await rewriteColumn(target, action, context);
     case 'setDefault': {
+      requirePlain(action.value, 'default');
       await bindInside('SELECT (', action.value, ')', context);
       return changeField(
         target,
@@ -309,6 +310,7 @@ async function addConstraint(
   const { configuration } = snapshot.metadata;
   const name = check.name?.name ?? `check_${Object.keys(configuration).length + 1}`;
   const around = `) AS BOOLEAN) FROM (${emptyRow(snapshot.schema)})`;
+  requirePlain(check.condition, 'rule');
   await bindInside('SELECT CAST((', check.condition, around, context);
   const next = addCheck(configuration, name, check.condition.sql);
   await requireRows(

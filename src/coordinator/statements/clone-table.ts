@@ -23,6 +23,7 @@ export async function cloneTable(
     location === undefined
       ? catalog.names.newTableLocation(name)
       : await catalog.names.checkLocation(location.text);
+  context.beforeEffects();
   const store = context.store(place);
   const metadata = {
     ...snapshot.metadata,

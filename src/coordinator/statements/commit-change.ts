@@ -52,6 +52,7 @@ export async function changeTable(
     if (change === undefined) return 0;
     const result = await commitOnce(current, change, context);
     if (result.kind !== 'conflict') {
+      context.maintain(current.table.log, result.version, current.snapshot.metadata.configuration);
       context.affected(change.rows);
       return result.kind === 'duplicate' ? 0 : change.rows;
     }
@@ -68,6 +69,7 @@ async function commitOnce(
   change: TableChange,
   context: StatementContext,
 ): Promise<CommitResult> {
+  context.beforeEffects();
   const { clock, random, signal } = context;
   const { actions, reads, operation, parameters, metrics, appTransaction, written } = change;
   try {

@@ -5,6 +5,8 @@ import {
   columnRules,
   commitDelta,
   createTable as createActions,
+  type DeltaField,
+  type DeltaLog,
   type DeltaSnapshot,
   fieldsToSchema,
   replaceTable,
@@ -84,7 +86,7 @@ async function shapeOf(
     }
     case 'like': {
       const { snapshot } = await openTarget(contents.source, context);
-      return { fields: snapshot.fields, configuration: constraintsOf(snapshot) };
+      return { fields: snapshot.fields.map(unmapped), configuration: constraintsOf(snapshot) };
     }
     case 'none':
     case 'clone':
@@ -92,11 +94,27 @@ async function shapeOf(
   }
 }
 
+/** A field as a table without column mapping has it, whose identities begin anew. */
+function unmapped(field: DeltaField): DeltaField {
+  const metadata = Object.entries(field.metadata).filter(
+    ([key]) => !key.startsWith('delta.columnMapping.') && key !== 'delta.identity.highWaterMark',
+  );
+  return {
+    ...field,
+    physicalName: field.name,
+    fieldId: undefined,
+    children: field.children.map(unmapped),
+    metadata: Object.fromEntries(metadata),
+  };
+}
+
 function constraintsOf({ metadata }: DeltaSnapshot): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(metadata.configuration).filter(([key]) => key.startsWith('delta.constraints.')),
   );
 }
+
+const firstCommitKey = '_delta_log/00000000000000000000.json';
 
 /** Writes the rows there are, then the log, then the name: nothing is seen before the last of them. */
 async function makeTable(
@@ -128,7 +146,7 @@ async function makeTable(
   const written = withData ? await writeRows(definition, query, context) : { files: [], rows: 0 };
   try {
     if (replaced === undefined) await commitNew(definition, written.files, query !== undefined, context);
-    else await commitReplaced(definition, await replaced.log.snapshot({ signal }), written.files, context);
+    else await commitReplaced(definition, replaced.log, written.files, context);
   } catch (error) {
     await context.releaseWritten(location, written.files);
     throw error;
@@ -145,10 +163,26 @@ async function makeTable(
     );
     if (gone !== undefined) await deleteTableFiles(gone, context);
   } catch (error) {
-    await deleteTableFiles({ ...entry, key: `${name.schema}.${name.name}` }, context);
+    await deleteNewTable(location, written.files, context);
+    const isThere = error instanceof SkeinError && error.sqlState === SqlState.duplicateTable;
+    if (isThere && statement.ifExists === 'keep') return 0;
     throw error;
   }
   return written.rows;
+}
+
+/** Of a table that got no name: what the statement wrote, and nothing that lay there before. Best effort. */
+async function deleteNewTable(
+  location: string,
+  files: readonly WrittenFile[],
+  context: StatementContext,
+): Promise<void> {
+  await context.releaseWritten(location, files);
+  try {
+    await context.store(location).delete([firstCommitKey]);
+  } catch {
+    // A table without a name is in nobody's way.
+  }
 }
 
 async function writeRows(
@@ -178,6 +212,7 @@ async function commitNew(
   selected: boolean,
   context: StatementContext,
 ): Promise<void> {
+  context.beforeEffects();
   const { clock, random, signal } = context;
   const nowMs = clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
@@ -208,10 +243,12 @@ async function commitNew(
 /** CREATE OR REPLACE keeps the table's history. */
 async function commitReplaced(
   { location, metadata, needed }: TableDefinition,
-  snapshot: DeltaSnapshot,
+  log: DeltaLog,
   files: readonly WrittenFile[],
   context: StatementContext,
 ): Promise<void> {
+  context.beforeEffects();
+  const snapshot = await log.snapshot({ signal: context.signal });
   const { clock, random, signal } = context;
   const nowMs = clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
@@ -229,7 +266,10 @@ async function commitReplaced(
     random,
     signal,
   });
-  if (result.kind !== 'conflict') return;
+  if (result.kind !== 'conflict') {
+    context.maintain(log, result.version, metadata.configuration);
+    return;
+  }
   throw new SkeinError(SqlState.serializationFailure, `the table at ${location} was changed meanwhile`, {
     hint: 'Run the statement again.',
   });

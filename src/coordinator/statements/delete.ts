@@ -1,43 +1,69 @@
-import type { DeleteStatement } from '../../sql/index.ts';
-import { type AddAction, changeRows, overwrite, toAddAction, type WrittenFile } from '../../storage/index.ts';
+import type { DeleteStatement, Span } from '../../sql/index.ts';
+import {
+  type AddAction,
+  changeRows,
+  deltaTableSnapshot,
+  overwrite,
+  toAddAction,
+  type WrittenFile,
+} from '../../storage/index.ts';
 import { quoteIdentifier } from '../../types/index.ts';
+import { changeTableRows } from './change-rows.ts';
 import { changeTable, type TableChange } from './commit-change.ts';
-import { deletionsOf } from './deletion-vectors.ts';
 import { type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
-import { mergeRows } from './merge.ts';
 import { countResult } from './results.ts';
-import type { StatementContext, StatementResult } from './statement-context.ts';
+import { returningQuery } from './returning.ts';
+import type { ResultRows, StatementContext, StatementResult } from './statement-context.ts';
 import { fileColumn, targetRelation } from './target-relation.ts';
 import { liveRowsOf, touchedFiles } from './touched-files.ts';
+import { refuseReturning } from './update.ts';
 
 /** DELETE FROM, with or without USING. */
 export async function deleteFrom(
   statement: DeleteStatement,
   context: StatementContext,
 ): Promise<StatementResult> {
+  const { returning, using, alias, where } = statement;
+  if (using !== undefined) refuseReturning('DELETE USING', returning);
   const target = await openTarget(statement.table, context);
-  const { using, where } = statement;
-  if (using !== undefined) {
-    return countResult(
-      await changeTable(target, context, (current) =>
-        mergeRows(current, context, {
-          alias: statement.alias?.name,
-          ctes: statement.with?.sql,
-          source: using.sql,
-          on: where?.sql ?? 'true',
-          clauses: [{ when: 'matched', condition: undefined, action: { kind: 'delete' } }],
-          operation: 'DELETE',
-          severalMatches: 'allowed',
-        }),
-      ),
-    );
+  let returned: ResultRows | undefined;
+  const rows = await changeTable(target, context, async (current) => {
+    if (returning !== undefined) {
+      const { snapshot, table } = current;
+      const from = { name: alias?.name ?? table.name, condition: where };
+      const query = returningQuery(returning, (key) => deltaTableSnapshot(snapshot, key), from);
+      returned = await context.runRows({
+        ...query,
+        tables: new Map([...query.tables, [table.key, deltaTableSnapshot(snapshot, table.key)]]),
+      });
+    }
+    return await deletion(current, context, statement);
+  });
+  return returned ?? countResult(rows);
+}
+
+async function deletion(
+  target: DeltaTarget,
+  context: StatementContext,
+  statement: DeleteStatement,
+): Promise<TableChange | undefined> {
+  const { using, where, alias, with: ctes } = statement;
+  if (using === undefined && where === undefined) return await deleteAll(target, context);
+  const { enableDeletionVectors, enableChangeDataFeed } = target.properties;
+  if (using === undefined && where !== undefined && !enableDeletionVectors && !enableChangeDataFeed) {
+    return await deleteWhere(target, context, statement, where);
   }
-  return countResult(
-    await changeTable(target, context, (current) =>
-      where === undefined ? deleteAll(current, context) : deleteWhere(current, context, statement, where.sql),
-    ),
-  );
+  return await changeTableRows(target, context, {
+    alias: alias?.name,
+    ctes: ctes?.sql,
+    source: using?.sql,
+    on: where?.sql ?? 'true',
+    clauses: [{ when: 'matched', condition: undefined, action: { kind: 'delete' } }],
+    operation: 'DELETE',
+    severalMatches: 'allowed',
+    spans: [ctes, using, where].filter((span) => span !== undefined),
+  });
 }
 
 /** Without a condition no file is opened. */
@@ -72,18 +98,20 @@ async function deleteWhere(
   target: DeltaTarget,
   context: StatementContext,
   { alias, with: ctes }: DeleteStatement,
-  where: string,
+  { sql: where, offset }: Span,
 ): Promise<TableChange | undefined> {
-  const { snapshot, properties } = target;
+  const { snapshot } = target;
+  const spans = [{ sql: where, offset }, ...(ctes === undefined ? [] : [ctes])];
   const prefix = ctes === undefined ? '' : `${ctes.sql} `;
   const all = targetRelation(target, alias?.name);
   const found = await context.runRows(
     {
       sql: `${prefix}SELECT ${fileColumn}, count(*) FROM ${all.from} WHERE (${where}) GROUP BY 1`,
       offset: undefined,
+      spans,
       tables: all.tables,
     },
-    snapshot.files.length,
+    Math.max(1, snapshot.files.length),
   );
   const touched = touchedFiles(snapshot.files, found);
   if (touched.rows === 0) return undefined;
@@ -97,16 +125,6 @@ async function deleteWhere(
     rows: touched.rows,
   };
   const nowMs = context.clock.now();
-  if (properties.enableDeletionVectors) {
-    const rows = `${prefix}SELECT ${fileColumn} AS file, _skein_row AS row FROM ${all.from} WHERE (${where})`;
-    const deletions = await deletionsOf(target, context, { sql: rows, tables: all.tables });
-    return {
-      ...common,
-      actions: changeRows({ rewritten: [], deletions, written: [], changes: [] }, nowMs),
-      metrics: { numDeletedRows: String(touched.rows) },
-      written: [],
-    };
-  }
   const written =
     partly.length === 0 ? [] : await keepRest(target, context, alias?.name, prefix, where, partly);
   const adds = written.map((file) => toAddAction(file, { nowMs, dataChange: true }));

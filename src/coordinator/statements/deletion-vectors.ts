@@ -5,6 +5,7 @@ import {
   encodeDeletionVectorName,
   type FileDeletion,
   frameDeletionVectors,
+  type ObjectStore,
   type RowRuns,
   RowRunsBuilder,
   randomUuid,
@@ -52,11 +53,9 @@ export async function deletionsOf(
     const before =
       deletionVector === undefined
         ? undefined
-        : await readDeletionVector(table.store, deletionVector, context.signal, (location) => {
-            // A clone's may lie in the table that it was made of.
-            const { root, key } = splitLocation(location);
-            return { store: context.store(root), key };
-          });
+        : await readDeletionVector(table.store, deletionVector, context.signal, (location) =>
+            elsewhere(location, context),
+          );
     const rows = builder.build();
     deletions.push({ file, rows: before === undefined ? rows : uniteRowRuns(before, rows) });
   }
@@ -77,4 +76,13 @@ export async function deletionsOf(
       },
     };
   });
+}
+
+/** An object outside of the table: of the table that this one is a clone of. */
+function elsewhere(
+  location: string,
+  context: Pick<StatementContext, 'store'>,
+): { readonly store: ObjectStore; readonly key: string } {
+  const { root, key } = splitLocation(location);
+  return { store: context.store(root), key };
 }

@@ -1,20 +1,15 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
-import { type InsertStatement, type Name, tableNames } from '../../sql/index.ts';
-import {
-  append,
-  type DeltaAction,
-  fieldsToSchemaString,
-  nextIdentities,
-  overwrite,
-  toAddAction,
-  withIdentity,
-} from '../../storage/index.ts';
+import { type InsertStatement, type Name, type Span, tableNames } from '../../sql/index.ts';
+import { type AddAction, append, deltaTableSnapshot, overwrite, toAddAction } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
 import { changeTable, type TableChange } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
+import { markIdentities } from './identities.ts';
+import { columnsByPosition, insertedRows } from './insert-source.ts';
 import { countResult } from './results.ts';
-import type { StatementContext, StatementQuery, StatementResult } from './statement-context.ts';
+import { returningQuery } from './returning.ts';
+import type { ResultRows, StatementContext, StatementQuery, StatementResult } from './statement-context.ts';
 import { type ColumnSource, tableRows } from './table-rows.ts';
 
 /** INSERT INTO and INSERT OVERWRITE. */
@@ -23,18 +18,50 @@ export async function insert(
   context: StatementContext,
 ): Promise<StatementResult> {
   const target = await openTarget(statement.table, context);
-  const source = insertSource(statement);
   const columns = statement.source.kind === 'defaults' ? 'none' : statement.columns;
-  const rows = await changeTable(target, context, (current) =>
-    insertRows(current, context, {
-      source,
+  const { returning } = statement;
+  // Names that are not there end the statement before anything is written.
+  if (returning !== undefined) await context.bindColumns(insertedQuery(target, [], returning));
+  let returned: ResultRows | undefined;
+  const rows = await changeTable(target, context, async (current) => {
+    const change = await insertRows(current, context, {
+      ...insertedRows(statement, current),
       columns,
       matchBy: statement.matchBy,
       overwrite: statement.overwrite,
-      defaults: statement.source.kind === 'values' ? defaultCells(statement.source.rows) : new Set(),
-    }),
-  );
-  return countResult(rows);
+    });
+    if (returning !== undefined) returned = await readBack(current, context, change, returning);
+    return change;
+  });
+  return returned ?? countResult(rows);
+}
+
+/** What RETURNING says of the rows that are written and not committed yet. */
+async function readBack(
+  target: DeltaTarget,
+  context: StatementContext,
+  { written }: TableChange,
+  returning: Span,
+): Promise<ResultRows> {
+  const nowMs = context.clock.now();
+  const files = written.map((file) => toAddAction(file, { nowMs, dataChange: true }));
+  try {
+    return await context.runRows(insertedQuery(target, files, returning));
+  } catch (error) {
+    await context.releaseWritten(target.table.location, written);
+    throw error;
+  }
+}
+
+function insertedQuery(
+  { snapshot, table }: DeltaTarget,
+  files: readonly AddAction[],
+  returning: Span,
+): StatementQuery {
+  return returningQuery(returning, (key) => deltaTableSnapshot({ ...snapshot, files }, key), {
+    name: table.name,
+    condition: undefined,
+  });
 }
 
 export interface RowsToInsert {
@@ -54,25 +81,32 @@ export async function insertRows(
   context: StatementContext,
   request: RowsToInsert,
 ): Promise<TableChange> {
-  const { snapshot, rules } = target;
-  const bound = await context.bindColumns(request.source);
+  const { snapshot, rules, table } = target;
+  const readsItself = tableNames(request.source.sql).has(table.name.toLowerCase());
+  const source = readsItself ? ofVersion(request.source, target) : request.source;
+  const bound = await context.bindColumns(source);
   const columns = columnSources(target, bound, request);
   const sql = tableRows({
-    source: request.source.sql,
+    source: source.sql,
     sourceColumns: bound.length,
     target: snapshot,
     rules,
     columns,
     shard: shardSql(snapshot),
   });
-  const query: StatementQuery = { ...request.source, sql, offset: undefined };
+  const spans = source.offset === undefined ? source.spans : [{ sql: source.sql, offset: source.offset }];
+  const query: StatementQuery = {
+    ...source,
+    sql,
+    offset: undefined,
+    ...(spans === undefined ? {} : { spans }),
+  };
   const { files, rows, bytes } = await context.runWrite({ query, write: () => deltaWrite(snapshot) });
   const nowMs = context.clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
-  const readsItself = tableNames(request.source.sql).has(target.table.name.toLowerCase());
   return {
     actions: [
-      ...identityActions(target, columns, rows),
+      ...markIdentities(target, usedIdentities(target, columns), rows),
       ...(request.overwrite ? overwrite(snapshot, adds, nowMs) : append(adds)),
     ],
     reads: request.overwrite || readsItself ? { kind: 'wholeTable' } : { kind: 'nothing' },
@@ -89,82 +123,33 @@ export async function insertRows(
   };
 }
 
-/** Remembers which identities were given out. */
-function identityActions(
-  { snapshot, rules }: DeltaTarget,
-  columns: readonly ColumnSource[],
-  rows: number,
-): readonly DeltaAction[] {
-  if (rows === 0) return [];
-  const used = rules.identities.filter(({ column }) => {
+/** A query that reads the table which it changes sees the version that the change follows. */
+function ofVersion(source: StatementQuery, { snapshot, table }: DeltaTarget): StatementQuery {
+  const own = new Map([[table.key, deltaTableSnapshot(snapshot, table.key)]]);
+  return { ...source, tables: new Map([...own, ...(source.tables ?? [])]) };
+}
+
+/** Identity columns that the source gives no values. */
+function usedIdentities({ snapshot, rules }: DeltaTarget, columns: readonly ColumnSource[]) {
+  return rules.identities.filter(({ column }) => {
     const index = snapshot.schema.findIndex(({ name }) => name === column);
     return columns[index]?.kind === 'default';
   });
-  if (used.length === 0) return [];
-  const fields = snapshot.fields.map((field) => {
-    const identity = used.find(({ column }) => column === field.name);
-    if (identity === undefined) return field;
-    return withIdentity(field, { ...identity, highWaterMark: nextIdentities(identity, rows).last });
-  });
-  return [{ metaData: { ...snapshot.metadata, schemaString: fieldsToSchemaString(fields) } }];
-}
-
-function insertSource({ source, with: ctes }: InsertStatement): StatementQuery {
-  switch (source.kind) {
-    case 'query':
-      return ctes === undefined
-        ? source.query
-        : { sql: `${ctes.sql} ${source.query.sql}`, offset: undefined };
-    case 'values': {
-      const hasDefault = source.rows.some((row) => row.some(({ kind }) => kind === 'default'));
-      if (!hasDefault && ctes === undefined) return source.query;
-      const rows = source.rows.map((row) => {
-        const cells = row.map((cell) => (cell.kind === 'default' ? 'NULL' : cell.expression.sql));
-        return `(${cells.join(', ')})`;
-      });
-      return { sql: `${ctes?.sql ?? ''} VALUES ${rows.join(', ')}`, offset: undefined };
-    }
-    case 'defaults':
-      return { sql: 'SELECT NULL', offset: undefined };
-  }
-}
-
-/** @throws SkeinError 0A000 where DEFAULT stands beside values in one column */
-function defaultCells(
-  rows: readonly (readonly { readonly kind: string; readonly offset?: number }[])[],
-): ReadonlySet<number> {
-  const defaults = new Set<number>();
-  const [first = []] = rows;
-  first.forEach((_, position) => {
-    const cells = rows.map((row) => row[position]);
-    const found = cells.filter((cell) => cell?.kind === 'default');
-    if (found.length === 0) return;
-    if (found.length < cells.length) {
-      throw new SkeinError(
-        SqlState.featureNotSupported,
-        'DEFAULT must stand in every row of VALUES or in none, column by column',
-        found[0]?.offset === undefined ? {} : { position: found[0].offset },
-      );
-    }
-    defaults.add(position);
-  });
-  return defaults;
 }
 
 /** What fills each column of the table. @throws SkeinError 42601, 42703, 42701, 428C9 as the names do not fit */
 function columnSources(
-  { snapshot, table, rules }: DeltaTarget,
+  target: DeltaTarget,
   bound: Schema,
   { columns, matchBy, defaults }: RowsToInsert,
 ): readonly ColumnSource[] {
+  const { snapshot, table, rules } = target;
   const { schema } = snapshot;
   if (columns === 'none') return schema.map(() => ({ kind: 'default' }));
   const named =
     matchBy === 'name'
       ? bound.map(({ name }) => columnPosition(schema, { name, offset: 0 }, table.key))
-      : columns.length > 0
-        ? columns.map((column) => columnPosition(schema, column, table.key))
-        : givenByPosition(schema, bound, rules);
+      : columnsByPosition(target, bound.length, columns);
   if (named.length !== bound.length) {
     throw new SkeinError(
       SqlState.syntaxError,
@@ -190,13 +175,4 @@ function columnSources(
     }
     return { kind: 'given', position };
   });
-}
-
-/** Without names a query gives all columns, or all but those that fill themselves. */
-function givenByPosition(schema: Schema, bound: Schema, rules: DeltaTarget['rules']): readonly number[] {
-  const all = schema.map((_, index) => index);
-  if (bound.length === schema.length) return all;
-  const automatic = new Set([...rules.generated, ...rules.identities].map(({ column }) => column));
-  const plain = all.filter((index) => !automatic.has(schema[index]?.name ?? ''));
-  return bound.length === plain.length ? plain : all;
 }

@@ -17,57 +17,87 @@ export interface MergeSql {
   /** `WITH ... `, or empty. */
   readonly prefix: string;
   readonly schema: Schema;
-  /** Items of FROM: the target, whole and restricted to the touched files, under the same alias. */
+  /** An item of FROM, with its alias. */
   readonly target: string;
   readonly alias: string;
-  /** An item of FROM; of an UPDATE ... FROM a list of them. */
-  readonly source: string;
+  /** An item of FROM; of an UPDATE ... FROM a list of them; undefined: the target's own rows decide. */
+  readonly source: string | undefined;
   readonly on: string;
   readonly clauses: readonly RowClause[];
+  /** SQL of each column of an inserted row where a clause gives it no value. */
+  readonly defaults: readonly string[];
+}
+
+/** Column of a change: the number of the clause that makes it, from 1. */
+const clauseColumn = '_skein_clause';
+
+/** Column of a change: the new value of a column of the target. */
+function valueColumn(index: number): string {
+  return `_skein_v${index}`;
 }
 
 /**
- * Rows of the target that some clause changes: `f`, `r` (where the row lies), `k` (number of the clause, from 1) and
- * its new values `v0`, `v1` ... A row is there once for each row of the source that it meets.
+ * What the clauses do: the row's place (file and row; NULL of a row to insert), the clause's number, and the row's new
+ * values where some clause gives any. A row of the target is there once for each row of the source that it meets.
  */
-function changesSql(merge: MergeSql): string {
+export function changesSql(merge: MergeSql): string {
   const { target, source, on } = merge;
   const parts: string[] = [];
-  const matched = `FROM ${target}, ${source} WHERE (${on})`;
-  if (has(merge, 'matched')) parts.push(branch(merge, 'matched', matched));
+  const from = source === undefined ? target : `${target}, ${source}`;
+  if (has(merge, 'matched')) parts.push(branch(merge, 'matched', `FROM ${from} WHERE (${on})`));
   if (has(merge, 'notMatchedBySource')) {
     const unmatched = `FROM ${target} WHERE NOT EXISTS (SELECT 1 FROM ${source} WHERE (${on}))`;
     parts.push(branch(merge, 'notMatchedBySource', unmatched));
   }
-  // Only inserts: a relation of the right columns without rows.
-  if (parts.length === 0) parts.push(branch(merge, 'matched', `FROM ${target} WHERE false`));
-  return `SELECT * FROM (${parts.join('\nUNION ALL\n')}) AS changes WHERE k > 0`;
+  if (has(merge, 'notMatchedByTarget')) {
+    // The clause decides before identities are given out.
+    const number = clauseNumber(merge.clauses, 'notMatchedByTarget');
+    const unmatched = `FROM ${source} WHERE NOT EXISTS (SELECT 1 FROM ${target} WHERE (${on})) AND ${number} > 0`;
+    parts.push(branch(merge, 'notMatchedByTarget', unmatched));
+  }
+  return `${merge.prefix}SELECT * FROM (${parts.join('\nUNION ALL\n')}) AS changes WHERE ${clauseColumn} > 0`;
 }
 
 function has({ clauses }: MergeSql, when: RowClause['when']): boolean {
   return clauses.some((clause) => clause.when === when);
 }
 
+/** Whether the changes have values: where rows are only deleted they need none. */
+export function givesValues({ clauses }: Pick<MergeSql, 'clauses'>): boolean {
+  return clauses.some(({ action }) => action.kind === 'update' || action.kind === 'insert');
+}
+
 function branch(merge: MergeSql, when: RowClause['when'], from: string): string {
-  const { alias, schema, clauses } = merge;
-  const values = schema.map(({ name, type }, index) => {
-    const own = `${alias}.${quoteIdentifier(name)}`;
-    const value = byClause(clauses, when, (clause) =>
-      clause.action.kind === 'update' ? (clause.action.values[index] ?? own) : own,
+  const { alias, clauses } = merge;
+  const inserts = when === 'notMatchedByTarget';
+  const place = inserts
+    ? [`CAST(NULL AS VARCHAR) AS ${fileColumn}`, `CAST(NULL AS BIGINT) AS ${rowColumn}`]
+    : [`${alias}.${fileColumn} AS ${fileColumn}`, `${alias}.${rowColumn} AS ${rowColumn}`];
+  const number = `CAST(${clauseNumber(clauses, when)} AS INTEGER) AS ${clauseColumn}`;
+  const values = givesValues(merge) ? newValues(merge, when) : [];
+  return `SELECT ${[...place, number, ...values].join(', ')} ${from}`;
+}
+
+function newValues(
+  { alias, schema, clauses, defaults }: MergeSql,
+  when: RowClause['when'],
+): readonly string[] {
+  return schema.map(({ name, type }, index) => {
+    const kept =
+      when === 'notMatchedByTarget' ? (defaults[index] ?? 'NULL') : `${alias}.${quoteIdentifier(name)}`;
+    const value = byClause(clauses, when, ({ action }) =>
+      action.kind === 'update' || action.kind === 'insert' ? (action.values[index] ?? kept) : kept,
     );
-    return `CAST(${value ?? own} AS ${formatType(type)}) AS v${index}`;
+    return `CAST(${value ?? kept} AS ${formatType(type)}) AS ${valueColumn(index)}`;
   });
-  const number = clauseNumber(clauses, when);
-  return `SELECT ${alias}.${fileColumn} AS f, ${alias}.${rowColumn} AS r, ${number} AS k, ${values.join(', ')} ${from}`;
 }
 
 /** The number of the first clause of its kind that fits, 0 where none does or nothing is to be done. */
 function clauseNumber(clauses: readonly RowClause[], when: RowClause['when']): string {
-  return (
-    byClause(clauses, when, (clause) =>
-      clause.action.kind === 'nothing' ? '0' : String(clauses.indexOf(clause) + 1),
-    ) ?? '0'
+  const number = byClause(clauses, when, (clause) =>
+    clause.action.kind === 'nothing' ? '0' : String(clauses.indexOf(clause) + 1),
   );
+  return number ?? '0';
 }
 
 /** CASE over the conditions of the clauses of one kind, in order. */
@@ -89,58 +119,58 @@ function byClause(
   return `CASE ${arms.join(' ')} END`;
 }
 
-/** By file: rows that are changed or deleted, those that are deleted, and how many source rows want the same row. */
-export function touchedSql(merge: MergeSql): string {
-  const deletes = numbersOf(merge, 'delete');
-  return `${merge.prefix}SELECT f, count(*), count(*) FILTER (deleted), max(wanted) FROM (
-    SELECT f, r, bool_or(k IN (${deletes})) AS deleted, count(*) AS wanted FROM (${changesSql(merge)}) AS each GROUP BY f, r
-  ) AS rows GROUP BY f`;
-}
-
-function numbersOf({ clauses }: MergeSql, kind: 'update' | 'delete'): string {
-  const numbers = clauses.flatMap((clause, index) => (clause.action.kind === kind ? [index + 1] : []));
-  return numbers.length === 0 ? 'NULL' : numbers.join(', ');
+/** Changes that were computed, to be used. */
+export interface Changes {
+  /** An item of FROM without an alias: rows of `changesSql`. */
+  readonly from: string;
+  readonly schema: Schema;
+  readonly clauses: readonly RowClause[];
 }
 
 /**
- * Rows of the touched files as they are afterwards, and the rows to insert, in the target's columns.
- * @param touched the restricted target as an item of FROM, under the same alias; undefined: no file is touched
- * @param inserted SQL of the default of each column
+ * By file (NULL: rows to insert): rows that are changed or deleted, those that are deleted, and how many source rows want
+ * the same row at most.
  */
-export function writtenSql(
-  merge: MergeSql,
-  touched: string | undefined,
-  defaults: readonly string[],
-): string | undefined {
-  const parts: string[] = [];
-  if (touched !== undefined) parts.push(rewrittenSql(merge, touched));
-  if (has(merge, 'notMatchedByTarget')) parts.push(insertedSql(merge, defaults));
-  return parts.length === 0 ? undefined : `${merge.prefix}${parts.join('\nUNION ALL\n')}`;
+export function touchedSql({ from, clauses }: Changes): string {
+  const deletes = deletesOf(clauses);
+  return `SELECT ${fileColumn}, CAST(sum(CASE WHEN ${rowColumn} IS NULL THEN wanted ELSE 1 END) AS BIGINT), count(*) FILTER (deleted), max(wanted) FROM (
+    SELECT ${fileColumn}, ${rowColumn}, bool_or(${clauseColumn} IN (${deletes})) AS deleted, count(*) AS wanted FROM ${from} GROUP BY 1, 2
+  ) AS rows GROUP BY 1`;
 }
 
-function rewrittenSql(merge: MergeSql, touched: string): string {
-  const { schema, alias } = merge;
-  const items = schema.map(({ name }, index) => {
-    const quoted = quoteIdentifier(name);
-    return `CASE WHEN changes.k IS NULL THEN ${alias}.${quoted} ELSE changes.v${index} END AS ${quoted}`;
-  });
-  const deletes = numbersOf(merge, 'delete');
-  const kept = deletes === 'NULL' ? '' : ` WHERE changes.k IS NULL OR changes.k NOT IN (${deletes})`;
-  return `SELECT ${items.join(', ')} FROM ${touched} LEFT JOIN (SELECT DISTINCT ON (f, r) * FROM (${changesSql(merge)}) AS each) AS changes
-    ON ${alias}.${fileColumn} = changes.f AND ${alias}.${rowColumn} = changes.r${kept}`;
+function deletesOf(clauses: readonly RowClause[]): string {
+  const numbers = clauses.flatMap(({ action }, index) => (action.kind === 'delete' ? [index + 1] : []));
+  return numbers.length === 0 ? 'NULL' : numbers.join(', ');
 }
 
-/** @param defaults SQL of each column where a clause gives it no value */
-function insertedSql({ schema, target, source, on, clauses }: MergeSql, defaults: readonly string[]): string {
-  const when = 'notMatchedByTarget';
-  const items = schema.map(({ name, type }, index) => {
-    const fallback = defaults[index] ?? 'NULL';
-    const value =
-      byClause(clauses, when, (clause) =>
-        clause.action.kind === 'insert' ? (clause.action.values[index] ?? fallback) : 'NULL',
-      ) ?? 'NULL';
-    return `CAST(${value} AS ${formatType(type)}) AS ${quoteIdentifier(name)}`;
-  });
-  const number = clauseNumber(clauses, when);
-  return `SELECT ${items.join(', ')} FROM ${source} WHERE NOT EXISTS (SELECT 1 FROM ${target} WHERE (${on})) AND (${number}) > 0`;
+/** SQL of whether a change leaves a row. */
+function leavesRow(clauses: readonly RowClause[]): string {
+  const deletes = deletesOf(clauses);
+  return deletes === 'NULL' ? 'true' : `${clauseColumn} NOT IN (${deletes})`;
+}
+
+/** New rows of changes: those that are updated, those that are inserted, or both. In the target's columns. */
+export function newRowsSql(
+  { from, schema, clauses }: Changes,
+  which: 'updated' | 'inserted' | 'both',
+): string {
+  const items = schema.map(({ name }, index) => `${valueColumn(index)} AS ${quoteIdentifier(name)}`);
+  const place = which === 'both' ? '' : ` AND ${fileColumn} IS ${which === 'inserted' ? '' : 'NOT '}NULL`;
+  return `SELECT ${items.join(', ')} FROM ${from} WHERE ${leavesRow(clauses)}${place}`;
+}
+
+/** Rows of the touched files that no change concerns. @param touched an item of FROM under the alias */
+export function keptRowsSql({ from, schema }: Changes, touched: string, alias: string): string {
+  const items = schema.map(({ name }) => `${alias}.${quoteIdentifier(name)}`);
+  return `SELECT ${items.join(', ')} FROM ${touched} WHERE NOT EXISTS (SELECT 1 FROM ${from} AS _skein_c
+    WHERE _skein_c.${fileColumn} = ${alias}.${fileColumn} AND _skein_c.${rowColumn} = ${alias}.${rowColumn})`;
+}
+
+/** Rows of the touched files as they were before their change, and behind them how they changed. */
+export function oldRowsSql({ from, schema, clauses }: Changes, touched: string, alias: string): string {
+  const items = schema.map(({ name }) => `${alias}.${quoteIdentifier(name)}`);
+  const kind = `CASE WHEN _skein_c.stays THEN 'update_preimage' ELSE 'delete' END`;
+  return `SELECT ${items.join(', ')}, ${kind} FROM ${touched} JOIN
+    (SELECT ${fileColumn} AS f, ${rowColumn} AS r, bool_and(${leavesRow(clauses)}) AS stays FROM ${from} WHERE ${fileColumn} IS NOT NULL GROUP BY 1, 2) AS _skein_c
+    ON _skein_c.f = ${alias}.${fileColumn} AND _skein_c.r = ${alias}.${rowColumn}`;
 }

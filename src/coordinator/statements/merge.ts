@@ -1,16 +1,12 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
-import type { Assignment, Cell, MergeClause, MergeStatement, Name } from '../../sql/index.ts';
-import { changeRows, toAddAction } from '../../storage/index.ts';
+import type { Assignment, Cell, MergeClause, MergeStatement, Name, Span } from '../../sql/index.ts';
 import { quoteIdentifier, type Schema } from '../../types/index.ts';
-import { changeTable, type TableChange } from './commit-change.ts';
+import { changeTableRows } from './change-rows.ts';
+import { changeTable } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
-import { deltaWrite, shardSql } from './delta-write.ts';
-import { type MergeSql, type NewValues, type RowClause, touchedSql, writtenSql } from './merge-rows-sql.ts';
+import type { NewValues, RowClause } from './merge-rows-sql.ts';
 import { countResult } from './results.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
-import { tableRows } from './table-rows.ts';
-import { targetRelation } from './target-relation.ts';
-import { liveRowsOf, touchedFiles } from './touched-files.ts';
 
 /** MERGE INTO. */
 export async function merge(statement: MergeStatement, context: StatementContext): Promise<StatementResult> {
@@ -37,130 +33,48 @@ export async function merge(statement: MergeStatement, context: StatementContext
                 `${targetAlias}.${quoteIdentifier(name)} = ${sourceAlias}.${quoteIdentifier(name)}`,
             )
             .join(' AND ');
-    return mergeRows(current, context, {
+    return changeTableRows(current, context, {
       alias: statement.alias?.name,
       ctes: statement.with?.sql,
       source,
       on: condition,
       clauses: statement.clauses.map((clause) => rowClause(clause, current, sourceColumns, sourceAlias)),
       operation: 'MERGE',
-      severalMatches: 'refused',
+      severalMatches: onlyDeletes(statement.clauses) ? 'allowed' : 'refused',
+      spans: spansOf(statement),
     });
   });
   return countResult(rows);
+}
+
+/** Then it makes no difference by how many rows of the source a row is deleted. */
+function onlyDeletes(clauses: readonly MergeClause[]): boolean {
+  const matched = clauses.filter(({ when }) => when === 'matched');
+  return matched.every(({ condition, action }) => condition === undefined && action.kind === 'delete');
+}
+
+function spansOf({ with: ctes, source, on, clauses }: MergeStatement): readonly Span[] {
+  return [
+    ...(ctes === undefined ? [] : [ctes]),
+    source.relation,
+    ...(on.kind === 'on' ? [on.condition] : []),
+    ...clauses.flatMap(({ condition, action }) => [
+      ...(condition === undefined ? [] : [condition]),
+      ...(action.kind === 'update' ? expressionsOf(action.assignments.map(({ value }) => value)) : []),
+      ...(action.kind === 'insert' ? expressionsOf(action.values) : []),
+    ]),
+  ];
+}
+
+/** The user's text of values. */
+export function expressionsOf(cells: readonly Cell[]): readonly Span[] {
+  return cells.flatMap((cell) => (cell.kind === 'expression' ? [cell.expression] : []));
 }
 
 /** An unaliased source is named by the table's own name. */
 function lastName(relation: string): string {
   const match = /(?:"((?:[^"]|"")+)"|([\p{L}_][\p{L}\p{N}_$]*))\s*$/u.exec(relation);
   return match?.[1]?.replaceAll('""', '"') ?? match?.[2] ?? 'source';
-}
-
-export interface MergeRequest {
-  readonly alias: string | undefined;
-  /** `WITH ...` */
-  readonly ctes: string | undefined;
-  /** Items of FROM. */
-  readonly source: string;
-  readonly on: string;
-  readonly clauses: readonly RowClause[];
-  readonly operation: 'MERGE' | 'UPDATE' | 'DELETE';
-  /** Whether more than one row of the source may want the same row: of deletions that makes no difference. */
-  readonly severalMatches: 'allowed' | 'refused';
-}
-
-/** Rewrites the files that a join with a source touches, and adds what it inserts. */
-export async function mergeRows(
-  target: DeltaTarget,
-  context: StatementContext,
-  request: MergeRequest,
-): Promise<TableChange | undefined> {
-  const { snapshot, rules } = target;
-  const all = targetRelation(target, request.alias);
-  const sql: MergeSql = {
-    prefix: request.ctes === undefined ? '' : `${request.ctes} `,
-    schema: snapshot.schema,
-    target: all.from,
-    alias: all.alias,
-    source: request.source,
-    on: request.on,
-    clauses: request.clauses,
-  };
-  const found = await context.runRows(
-    { sql: touchedSql(sql), offset: undefined, tables: all.tables },
-    snapshot.files.length,
-  );
-  const wanted = Math.max(0, ...found.rows.map((row) => Number(row[3])));
-  if (wanted > 1 && request.severalMatches === 'refused') {
-    throw new SkeinError(
-      SqlState.cardinalityViolation,
-      `${wanted} rows of the source want to change the same row of ${target.table.key}`,
-      { hint: 'Make the source unique in the columns that it is joined by.' },
-    );
-  }
-  const deleted = found.rows.reduce((sum, row) => sum + Number(row[2]), 0);
-  const touched = touchedFiles(snapshot.files, found);
-  const files = [...touched.counts.keys()];
-  const part = files.length === 0 ? undefined : targetRelation(target, request.alias, new Set(files));
-  const rows = writtenSql(sql, part?.from, rules.defaults.length === 0 ? [] : defaultsOf(target));
-  if (rows === undefined) return undefined;
-  const written = await context.runWrite({
-    query: {
-      sql: tableRows({
-        source: rows,
-        sourceColumns: snapshot.schema.length,
-        target: snapshot,
-        rules,
-        columns: snapshot.schema.map(({ name }, position) =>
-          rules.generated.some(({ column }) => column === name)
-            ? { kind: 'default' }
-            : { kind: 'given', position },
-        ),
-        shard: shardSql(snapshot),
-      }),
-      offset: undefined,
-      tables: new Map([...all.tables, ...(part?.tables ?? [])]),
-    },
-    write: () => deltaWrite(snapshot),
-  });
-  const before = files.map((file) => liveRowsOf(file));
-  const live = before.every((count) => count !== undefined)
-    ? before.reduce((sum, count) => sum + count, 0)
-    : await countLive(context, part);
-  const inserted = written.rows - (live - deleted);
-  if (files.length === 0 && inserted === 0) return undefined;
-  const nowMs = context.clock.now();
-  const adds = written.files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
-  return {
-    actions: changeRows({ rewritten: files, deletions: [], written: adds, changes: [] }, nowMs),
-    reads: { kind: 'wholeTable' },
-    operation: request.operation,
-    parameters: { predicate: JSON.stringify([request.on]) },
-    metrics: {
-      numTargetRowsInserted: String(inserted),
-      numTargetRowsUpdated: String(touched.rows - deleted),
-      numTargetRowsDeleted: String(deleted),
-      numTargetFilesAdded: String(adds.length),
-      numTargetFilesRemoved: String(files.length),
-    },
-    written: written.files,
-    rows: touched.rows + inserted,
-  };
-}
-
-function defaultsOf({ snapshot, rules }: DeltaTarget): readonly string[] {
-  return snapshot.schema.map(
-    ({ name }) => rules.defaults.find(({ column }) => column === name)?.sql ?? 'NULL',
-  );
-}
-
-async function countLive(
-  context: StatementContext,
-  part: ReturnType<typeof targetRelation> | undefined,
-): Promise<number> {
-  if (part === undefined) return 0;
-  const query = { sql: `SELECT count(*) FROM ${part.from}`, offset: undefined, tables: part.tables };
-  return Number((await context.runRows(query)).rows[0]?.[0] ?? 0);
 }
 
 /** New values one a column of the target; undefined for those that stay, or that get their default. */

@@ -47,7 +47,12 @@ async function optimized(
   const part = targetRelation(target, undefined, new Set(chosen));
   const shard = shardSql(snapshot);
   const columns = snapshot.schema.map(({ name }) => quoteIdentifier(name));
-  const items = [...columns, ...(shard === undefined ? [] : [`CAST(${shard} AS INTEGER) AS _skein_shard`])];
+  const bins = zOrderBy.length > 0 ? 1 : binsOf(chosen, targetBytes);
+  const items = [
+    ...columns,
+    ...(shard === undefined ? [] : [`CAST(${shard} AS INTEGER) AS _skein_shard`]),
+    `CAST(hash(${fileColumn}) % ${bins} AS INTEGER) AS _skein_bin`,
+  ];
   const orderBy = zOrderBy.map((column) => {
     const position = columnPosition(snapshot.schema, column, target.table.key);
     return snapshot.schema[position] ?? { name: column.name, type: scalar('VARCHAR') };
@@ -60,7 +65,10 @@ async function optimized(
       tables: part.tables,
     },
     write: () => deltaWrite(snapshot),
-    ...(zOrderBy.length > 0 ? { layout: { kind: 'anywhere' } } : {}),
+    layout:
+      zOrderBy.length > 0
+        ? { kind: 'anywhere' }
+        : { kind: 'together', columns: binColumns(snapshot, items.length - 1) },
   });
   const nowMs = context.clock.now();
   const written: readonly WrittenFile[] = outcome.files;
@@ -95,18 +103,48 @@ async function filesWhere(
   return target.snapshot.files.filter(({ path }) => paths.has(path));
 }
 
-/**
- * What is worth rewriting: files that are small or have deleted rows, where there is another one that they can be
- * joined with in the same partition and shard.
- */
-function smallFiles(files: readonly AddAction[], targetBytes: number): readonly AddAction[] {
+/** Rows of one partition, shard and bin are written by one task, so that its files grow as large as they may. */
+function binColumns({ schema, metadata, ...table }: DeltaTarget['snapshot'], bin: number): readonly number[] {
+  const partitions = metadata.partitionColumns.map((name) =>
+    schema.findIndex((column) => column.name === name),
+  );
+  const isSharded = shardSql({ schema, metadata, ...table }) !== undefined;
+  return [...partitions, ...(isSharded ? [schema.length] : []), bin];
+}
+
+/** How many tasks share the largest group of files. */
+function binsOf(files: readonly AddAction[], targetBytes: number): number {
+  const sizes = [...grouped(files).values()].map((group) => bytesOf(group));
+  return Math.max(1, ...sizes.map((bytes) => Math.ceil(bytes / targetBytes)));
+}
+
+function bytesOf(files: readonly AddAction[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** By partition and shard: rows of one group may lie in one file. */
+function grouped(files: readonly AddAction[]): ReadonlyMap<string, readonly AddAction[]> {
   const groups = new Map<string, AddAction[]>();
   for (const file of files) {
-    if (file.size >= targetBytes * fullPart && file.deletionVector === undefined) continue;
     const key = JSON.stringify([file.partitionValues, file.tags?.['skein.shard']]);
-    groups.set(key, [...(groups.get(key) ?? []), file]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [file]);
+    else group.push(file);
   }
-  return [...groups.values()].flatMap((group) =>
-    group.length > 1 || group.some(({ deletionVector }) => deletionVector !== undefined) ? group : [],
+  return groups;
+}
+
+/**
+ * What is worth rewriting: files with deleted rows, and small ones of the same partition and shard that become fewer.
+ */
+function smallFiles(files: readonly AddAction[], targetBytes: number): readonly AddAction[] {
+  const candidates = files.filter(
+    ({ size, deletionVector }) => size < targetBytes * fullPart || deletionVector !== undefined,
+  );
+  return [...grouped(candidates).values()].flatMap((group) =>
+    group.length > Math.ceil(bytesOf(group) / targetBytes) ||
+    group.some(({ deletionVector }) => deletionVector !== undefined)
+      ? group
+      : [],
   );
 }

@@ -32,6 +32,7 @@ export async function registerExternal(
   const options = Object.fromEntries(
     properties.map(({ name: key, value }) => [key, quoteLiteral(value.text)]),
   );
+  context.beforeEffects();
   await atName(
     table,
     catalog.names.createTable(

@@ -1,6 +1,7 @@
 import type { Catalog, CatalogSnapshot } from '../../catalog/index.ts';
 import type { Clock, Random } from '../../common/index.ts';
-import type { ObjectStore, TableSnapshot, TableWrite, WrittenFile } from '../../storage/index.ts';
+import type { Span } from '../../sql/index.ts';
+import type { DeltaLog, ObjectStore, TableSnapshot, TableWrite, WrittenFile } from '../../storage/index.ts';
 import type { Schema, SqlValue } from '../../types/index.ts';
 import type { QueryRequest } from '../query-service.ts';
 import type { SessionSettings } from '../settings.ts';
@@ -13,6 +14,11 @@ export interface StatementQuery {
    * saw: then errors have no position.
    */
   readonly offset: number | undefined;
+  /**
+   * Where `offset` is undefined: pieces of the user's text that stand in `sql` as they are. A position within one of
+   * them is told as that of the user's text.
+   */
+  readonly spans?: readonly Span[];
   /** Tables that the query names besides those of the catalog, or instead of them, by qualified name. */
   readonly tables?: ReadonlyMap<string, TableSnapshot>;
   /** Values of its parameters; default: those of the statement. */
@@ -93,6 +99,13 @@ export interface StatementContext {
   runWrite(request: WriteRequest): Promise<WriteOutcome>;
   /** Deletes files that will not be committed. Best effort: never rejects; what it misses is for VACUUM. */
   releaseWritten(location: string, files: readonly WrittenFile[]): Promise<void>;
+  /** To be called before anything is changed for good: a statement that is to be explained only ends there. */
+  beforeEffects(): void;
+  /**
+   * After a commit, once the statement is done with it: a checkpoint and the log's cleanup, where they are due.
+   * @param configuration the table's properties
+   */
+  maintain(log: DeltaLog, version: number, configuration: Readonly<Record<string, string>>): void;
   /** The statement's columns are known: its client hears of it now instead of at its end. */
   announce(columns: Schema): void;
   /** Rows inserted, changed or deleted, for the query's statistics. */

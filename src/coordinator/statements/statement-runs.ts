@@ -1,6 +1,8 @@
 import type { Catalog, CatalogSnapshot } from '../../catalog/index.ts';
 import { type Clock, type Random, SkeinError, SqlState, toSkeinError } from '../../common/index.ts';
+import type { Span } from '../../sql/index.ts';
 import {
+  type DeltaLog,
   keyOfPath,
   type ObjectStore,
   type TableWrite,
@@ -8,6 +10,7 @@ import {
   writtenFileFromRow,
 } from '../../storage/index.ts';
 import type { Schema, SqlValue } from '../../types/index.ts';
+import type { BackgroundWork } from '../background-work.ts';
 import type { ExecutionPlan } from '../execution/execution-plan.ts';
 import type { QueryRun } from '../execution/query-run.ts';
 import { WrittenKeys } from '../execution/written-keys.ts';
@@ -19,6 +22,7 @@ import type { QueryRunner } from '../query-runner.ts';
 import type { QueryRequest } from '../query-service.ts';
 import { samePlanned, whyWhole } from '../replan.ts';
 import type { SessionSettings } from '../settings.ts';
+import { snapshotNames } from '../snapshot-names.ts';
 import type {
   ResultRows,
   StatementContext,
@@ -32,6 +36,7 @@ export class PlannedOnly extends Error {}
 
 export interface StatementRunsOptions {
   readonly runner: QueryRunner;
+  readonly background: BackgroundWork;
   readonly record: QueryRecord;
   readonly request: QueryRequest;
   readonly settings: SessionSettings;
@@ -82,7 +87,8 @@ export class StatementRuns implements StatementContext {
 
   snapshot(options?: { readonly fresh?: boolean }): Promise<CatalogSnapshot> {
     if (this.#snapshot === undefined || options?.fresh === true) {
-      this.#snapshot = this.catalog.snapshot(this.signal, options);
+      const names = snapshotNames(this.#options.request.sql);
+      this.#snapshot = this.catalog.snapshot(this.signal, { ...names, ...options });
     }
     return this.#snapshot;
   }
@@ -145,6 +151,17 @@ export class StatementRuns implements StatementContext {
     return this.#deleteKeys(
       location,
       files.map(({ path }) => keyOfPath(path)),
+    );
+  }
+
+  beforeEffects(): void {
+    if (this.#options.planOnly) throw new PlannedOnly();
+  }
+
+  maintain(log: DeltaLog, version: number, configuration: Readonly<Record<string, string>>): void {
+    const { clock, random } = this;
+    this.#options.background.begin((signal) =>
+      log.maintain(version, { configuration, clock, random, signal }),
     );
   }
 
@@ -215,21 +232,35 @@ export class StatementRuns implements StatementContext {
   }
 }
 
-/** Errors of text that the user never saw have no position. */
-async function located<T>({ offset }: StatementQuery, work: Promise<T>): Promise<T> {
+/** Errors of text that the user never saw have no position, but for those within pieces of the user's. */
+async function located<T>({ sql, offset, spans }: StatementQuery, work: Promise<T>): Promise<T> {
   if (offset !== undefined) return await work;
   try {
     return await work;
   } catch (error) {
     const { sqlState, message, retry, hint, details, position } = toSkeinError(error);
     if (position === undefined) throw error;
+    const inText = positionInSpans(sql, spans ?? [], position);
     throw new SkeinError(sqlState, message, {
       retry,
       details,
       ...(hint === undefined ? {} : { hint }),
+      ...(inText === undefined ? {} : { position: inText }),
       cause: error,
     });
   }
+}
+
+/** A piece may stand there more than once: any of its places will do, but the smallest piece says most. */
+function positionInSpans(sql: string, spans: readonly Span[], position: number): number | undefined {
+  const bySize = [...spans].sort((a, b) => a.sql.length - b.sql.length);
+  for (const span of bySize) {
+    if (span.sql === '') continue;
+    for (let at = sql.indexOf(span.sql); at >= 0 && at <= position; at = sql.indexOf(span.sql, at + 1)) {
+      if (position < at + span.sql.length) return span.offset + position - at;
+    }
+  }
+  return undefined;
 }
 
 function withTables(snapshot: CatalogSnapshot, tables: StatementQuery['tables']): CatalogSnapshot {

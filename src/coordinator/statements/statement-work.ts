@@ -1,6 +1,7 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
 import type { ExplainStatement, Statement } from '../../sql/index.ts';
 import { alterTable } from './alter-table.ts';
+import { analyze } from './analyze.ts';
 import { comment, createSchema, createView, drop, rename } from './change-names.ts';
 import { createTable } from './create-table.ts';
 import { deleteFrom } from './delete.ts';
@@ -60,7 +61,7 @@ export function statementWork(statement: Exclude<Statement, ExplainStatement>): 
     case 'copyTo':
       return () => refuse('COPY');
     case 'analyze':
-      return () => refuse('ANALYZE');
+      return (context) => analyze(statement, context);
     case 'transaction':
       return () => refuse(statement.action.toUpperCase());
   }

@@ -1,5 +1,11 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
-import type { CheckConstraint, ColumnDefinition, CreateTableStatement } from '../../sql/index.ts';
+import {
+  type CheckConstraint,
+  type ColumnDefinition,
+  type CreateTableStatement,
+  type Span,
+  tokenize,
+} from '../../sql/index.ts';
 import {
   addCheck,
   assignColumnMapping,
@@ -59,6 +65,10 @@ export async function definedShape(
     const column = columns[index];
     return column === undefined ? field : withRules(field, column);
   });
+  for (const { default: preset, generated } of columns) {
+    if (preset !== undefined) requirePlain(preset, 'default');
+    if (generated !== undefined) requirePlain(generated, 'rule');
+  }
   for (const column of columns) {
     if (column.default === undefined) continue;
     await bindInside(`SELECT (`, column.default, `)`, context);
@@ -66,6 +76,7 @@ export async function definedShape(
   let configuration: Readonly<Record<string, string>> = {};
   const all = [...columns.flatMap((column) => column.checks), ...checks];
   for (const [index, { name, condition }] of all.entries()) {
+    requirePlain(condition, 'rule');
     await bindInside(`SELECT CAST((`, condition, `) AS BOOLEAN) FROM (${emptyRow(schema)})`, context);
     configuration = addCheck(configuration, name?.name ?? `check_${index + 1}`, condition.sql);
   }
@@ -109,6 +120,45 @@ async function columnTypes(columns: readonly ColumnDefinition[], context: Statem
     if (type !== undefined) return type;
     throw new SkeinError(SqlState.syntaxError, `the column ${name} needs a type`, { position: offset });
   });
+}
+
+const queryWords = new Set(['select', 'values', 'table', 'with', 'from']);
+/** Functions that answer differently for the same row. */
+const volatileCalls =
+  /^(random|uuid|uuidv4|uuidv7|gen_random_uuid|nextval|currval|now|today|get_current_timestamp|get_current_time|transaction_timestamp|current_setting|version)$/;
+/** The same without brackets. */
+const volatileWords =
+  /^(current_date|current_time|current_timestamp|localtime|localtimestamp|current_user|session_user)$/;
+
+/**
+ * What a table keeps is evaluated by every writer, wherever that is: it holds no query, and a rule about rows nothing that
+ * changes its mind.
+ * @throws SkeinError 0A000
+ */
+export function requirePlain({ sql, offset }: Span, what: 'default' | 'rule'): void {
+  const tokens = tokenize(sql).filter(({ kind }) => kind !== 'comment');
+  for (const [index, token] of tokens.entries()) {
+    const word = token.kind === 'word' ? token.text.toLowerCase() : '';
+    const before = tokens[index - 1]?.text;
+    // EXTRACT(year FROM x) is no query: FROM stands at the beginning of one.
+    if (queryWords.has(word) && (before === '(' || before === undefined)) {
+      throw new SkeinError(
+        SqlState.featureNotSupported,
+        'an expression that a table keeps may hold no query',
+        {
+          position: offset + token.start,
+        },
+      );
+    }
+    const isCall = tokens[index + 1]?.text === '(' && volatileCalls.test(word);
+    if (what === 'rule' && (isCall || volatileWords.test(word)) && before !== '.') {
+      throw new SkeinError(
+        SqlState.featureNotSupported,
+        `a rule about the rows of a table must not depend on ${word}: it differs from time to time`,
+        { position: offset + token.start },
+      );
+    }
+  }
 }
 
 /** Binds a text around a piece of the user's: errors point into that. */

@@ -1,6 +1,8 @@
 import { systemRandom } from '../../common/index.ts';
-import { type ColumnRules, type DeltaSnapshot, nextIdentities } from '../../storage/index.ts';
+import type { ColumnRules, DeltaSnapshot } from '../../storage/index.ts';
 import { formatType, quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
+import type { DeltaTarget } from './delta-target.ts';
+import { identitySql } from './identities.ts';
 
 /** Where the value of a table's column comes from. */
 export type ColumnSource =
@@ -72,12 +74,31 @@ export function tableRows(request: TableRowsRequest): string {
   return `SELECT ${items.join(', ')} FROM (${sql})${where}`;
 }
 
+/**
+ * SQL of rows that have all columns of the table, checked; generated columns are computed anew.
+ * @param source gives the table's columns in order
+ */
+export function givenRows(
+  { snapshot, rules }: Pick<DeltaTarget, 'snapshot' | 'rules'>,
+  source: string,
+  shard?: string,
+): string {
+  const generated = new Set(rules.generated.map(({ column }) => column));
+  return tableRows({
+    source,
+    sourceColumns: snapshot.schema.length,
+    target: snapshot,
+    rules,
+    columns: snapshot.schema.map(({ name }, position) =>
+      generated.has(name) ? { kind: 'default' } : { kind: 'given', position },
+    ),
+    shard,
+  });
+}
+
 function defaultValue(name: string, rules: ColumnRules): string {
   const identity = rules.identities.find((rule) => rule.column === name);
-  if (identity !== undefined) {
-    const { first } = nextIdentities(identity, 1);
-    return `(${first}::BIGINT + (row_number() OVER () - 1) * ${identity.step}::BIGINT)`;
-  }
+  if (identity !== undefined) return identitySql(identity);
   return `(${rules.defaults.find((rule) => rule.column === name)?.sql ?? 'NULL'})`;
 }
 

@@ -34,7 +34,7 @@ export interface Identity {
   readonly allowExplicitInsert: boolean;
 }
 
-interface IdentityColumn extends Identity {
+export interface IdentityColumn extends Identity {
   readonly column: string;
 }
 

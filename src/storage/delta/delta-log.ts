@@ -12,6 +12,7 @@ import type { DeltaSnapshot } from './delta-snapshot.ts';
 import { commitFingerprint, listFromLastCheckpoint, listLog } from './list-log.ts';
 import { loadState, readCommitInfo, readEntries, readEntry, snapshotOf } from './load-snapshot.ts';
 import { commitKey, earliestVersion, type LogEntryFile, type LogListing, segmentOf } from './log-files.ts';
+import { type MaintainRequest, type MaintainResult, maintainLog, type VersionState } from './maintain-log.ts';
 import { filesOf, placesElsewhere } from './named-places.ts';
 import type { ParquetRows } from './parquet-rows.ts';
 import { isDamaged } from './read-checkpoint.ts';
@@ -185,6 +186,32 @@ export class DeltaLog {
   /** Files that were removed and are not forgotten yet, as of a version: for checkpoints and VACUUM. */
   async tombstones(version: number, signal?: AbortSignal): Promise<readonly RemoveAction[]> {
     return (await this.#load(version, signal, true)).state.removes;
+  }
+
+  /**
+   * After a commit: writes a checkpoint and cleans up the log where that is due. Never throws.
+   * @param version the one that was committed
+   */
+  async maintain(
+    version: number,
+    { configuration, clock, random, signal }: Omit<MaintainRequest, 'store' | 'parquet' | 'version' | 'load'>,
+  ): Promise<MaintainResult> {
+    return await maintainLog({
+      store: this.#store,
+      parquet: this.#parquet,
+      version,
+      configuration,
+      load: (wanted, by) => this.#whole(wanted, by),
+      clock,
+      random,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  async #whole(version: number, signal: AbortSignal | undefined): Promise<VersionState> {
+    const { listing, state } = await this.#load(version, signal, true);
+    const snapshot = await snapshotOf(this.#store, listing, version, state, signal);
+    return { snapshot, tombstones: state.removes };
   }
 
   /** A load that is under way may have passed the log's end before the caller came: that one waits for the next. */

@@ -11,12 +11,16 @@ interface FileStatistics {
   readonly maxValues?: Readonly<Record<string, unknown>>;
 }
 
-/** What the log says of each column, added up over the files. */
+/**
+ * What the log says of each column, added up over the files.
+ * @param distinct different values by physical name, where somebody counted them
+ */
 export function columnStatistics(
   fields: readonly DeltaField[],
   columns: readonly DeltaColumn[],
   files: readonly TableFile[],
   bytes: number,
+  distinct: Readonly<Record<string, number>> = {},
 ): readonly (ColumnStatistics | undefined)[] | undefined {
   if (files.length === 0) return undefined;
   const sample = sampled(files);
@@ -28,9 +32,17 @@ export function columnStatistics(
     const range =
       column?.kind === 'partition'
         ? partitionRange(column.index, files, field.type)
-        : withDistinct(valueRange(field, parsed), field.type);
+        : {
+            ...withDistinct(valueRange(field, parsed), field.type),
+            ...counted(distinct[field.physicalName]),
+          };
     return { bytes: (bytes * (widths[index] ?? 0)) / Math.max(1, total), ...range };
   });
+}
+
+/** What was counted holds before what may be guessed. */
+function counted(distinct: number | undefined): { readonly distinct?: number } {
+  return distinct === undefined ? {} : { distinct };
 }
 
 /** Some files, the first and the last among them. */

@@ -74,6 +74,18 @@ export function uniteRowRuns(a: RowRuns, b: RowRuns): RowRuns {
   return builder.build();
 }
 
+/** The other rows of a file. @param rowCount of the file */
+export function rowRunsBetween({ bounds }: RowRuns, rowCount: number): RowRuns {
+  const builder = new RowRunsBuilder();
+  let start = 0;
+  for (let at = 0; at + 1 < bounds.length; at += 2) {
+    builder.add(start, Math.min(rowCount, bounds[at] ?? 0));
+    start = bounds[at + 1] ?? 0;
+  }
+  builder.add(start, rowCount);
+  return builder.build();
+}
+
 /** Each run as [first row, row after the last one]. */
 export function* eachRun({ bounds }: RowRuns): Generator<readonly [number, number]> {
   for (let at = 0; at + 1 < bounds.length; at += 2) yield [bounds[at] ?? 0, bounds[at + 1] ?? 0];

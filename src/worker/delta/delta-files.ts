@@ -15,6 +15,7 @@ import {
   type CachedFile,
   type DeletionVectorDescriptor,
   eachRun,
+  fileLocation,
   type ObjectStores,
   type RowRuns,
   readDeletionVector,
@@ -23,7 +24,7 @@ import {
 } from '../../storage/index.ts';
 import { unreadableFile } from '../unreadable-file.ts';
 import { deletionBits, keptRows } from './deletion-bits.ts';
-import { type DeltaSource, rowNumber } from './delta-relation.ts';
+import { changeTypePlace, type DeltaSource, rowNumber } from './delta-relation.ts';
 import { VerifiedFiles } from './verified-files.ts';
 
 const filesAtOnce = 16;
@@ -94,7 +95,7 @@ export class DeltaFiles {
     remote: CachedFile[],
     signal: AbortSignal,
   ): Promise<string> {
-    const { path } = file;
+    const path = fileLocation(file.path);
     if (!path.startsWith('/')) {
       const { remoteFiles } = this.#options;
       if (remoteFiles === undefined) throw notReachable(path);
@@ -140,9 +141,9 @@ export class DeltaFiles {
 function wantedBytes({ columns }: DeltaScan): WantedBytes {
   const fields = columns.flatMap(({ source }) => (source.case === 'data' ? [source.value] : []));
   const ids = fields.flatMap(({ fieldId }) => fieldId ?? []);
-  return ids.length === fields.length && ids.length > 0
-    ? { fieldIds: ids }
-    : { columns: fields.map(({ name }) => name) };
+  if (ids.length === fields.length && ids.length > 0) return { fieldIds: ids };
+  const changes = columns.some((column) => changeTypePlace(column) !== undefined) ? ['_change_type'] : [];
+  return { columns: [...fields.map(({ name }) => name), ...changes] };
 }
 
 function toDescriptor(vector: DeletionVector): DeletionVectorDescriptor {

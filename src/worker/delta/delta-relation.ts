@@ -97,11 +97,21 @@ function columnValue(
       const values = sources.map(({ file }) => partitionValueSql(file.partitionValues[place]?.value, type));
       return chooseByNumber(fileIndex, values);
     }
-    case 'hidden':
-      return hiddenValue(source.source.value, sources);
+    case 'hidden': {
+      const place = changeTypePlace(source);
+      if (place === undefined) return hiddenValue(source.source.value, sources);
+      const values = sources.map(({ file }) => partitionValueSql(file.partitionValues[place]?.value, type));
+      return `coalesce(f.c${index}, ${chooseByNumber(fileIndex, values)})`;
+    }
     case undefined:
       throw malformed(`no source for the column ${column.name}`);
   }
+}
+
+/** Of a column that says how rows changed: the place of the partition value of files that do not say it themselves. */
+export function changeTypePlace({ source }: DeltaColumn): number | undefined {
+  const [, place] = /^changeType:(\d+)$/.exec(source.case === 'hidden' ? source.value : '') ?? [];
+  return place === undefined ? undefined : Number(place);
 }
 
 function hiddenValue(hidden: string, sources: readonly DeltaSource[]): string {
@@ -119,14 +129,22 @@ function reader(scan: DeltaScan, sources: readonly DeltaSource[]): string {
   const data = scan.columns.flatMap(({ source }, index) =>
     source.case === 'data' && !isVoid(storedType(source.value)) ? [{ field: source.value, index }] : [],
   );
+  const changeType = scan.columns.findIndex((column) => changeTypePlace(column) !== undefined);
   const byId = data.every(({ field }) => field.fieldId !== undefined);
   const entries = data.map(({ field, index }) => {
     const key = byId ? String(field.fieldId) : quoteLiteral(field.name);
     return `${key}: {name: 'c${index}', type: ${quoteLiteral(formatType(storedType(field)))}, default_value: NULL}`;
   });
+  if (changeType >= 0) {
+    entries.push(`'_change_type': {name: 'c${changeType}', type: 'VARCHAR', default_value: NULL}`);
+  }
   // Without a schema of ours, DuckDB takes the first file's and looks for it in the others.
   if (entries.length === 0) entries.push("'_skein_none': {name: 'c', type: 'BOOLEAN', default_value: NULL}");
-  const options = [`schema = MAP {${entries.join(', ')}}`, 'hive_partitioning = false', ...cardinality(sources)];
+  const options = [
+    `schema = MAP {${entries.join(', ')}}`,
+    'hive_partitioning = false',
+    ...cardinality(sources),
+  ];
   return `read_parquet([${paths.join(', ')}], ${options.join(', ')})`;
 }
 
