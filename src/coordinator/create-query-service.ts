@@ -62,6 +62,8 @@ export interface QueryServiceOptions {
   readonly timeZone: string;
   /** Stores of tables. Undefined: statements write none. */
   readonly openStore?: (location: string) => ObjectStore;
+  /** Folder for files of statements, which DuckDB here may read and write. Undefined: COPY and loads do not work. */
+  readonly scratchDir?: string;
   readonly limits?: Partial<QueryLimits>;
 }
 
@@ -338,6 +340,7 @@ class CoordinatorQueryService implements QueryService {
       runner: this.#runner,
       openStore: this.#options.openStore ?? refuseStore,
       maxRows: this.#limits.memoryRows,
+      scratchDir: this.#options.scratchDir,
       explain: (explain) => this.#explanation(record, explain, record.plan),
       keep: (batch) => this.#kept.keep(record.id, batch.schema, { kind: 'memory', batches: [batch] }),
       end: (error) => this.#end(record, error),

@@ -128,6 +128,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       duckdbVersion: DuckDb.version(),
       timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       openStore,
+      scratchDir: join(spool.root, 'statements'),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     closers.add(() => queryService.close());

@@ -25,14 +25,18 @@ describe('a table', () => {
   test('is made, filled, changed and dropped', async () => {
     await run(`CREATE TABLE people (id BIGINT NOT NULL, name VARCHAR DEFAULT 'nobody', born DATE)`);
     expect(await run('SELECT * FROM people')).toEqual([]);
-    expect(await run(`INSERT INTO people VALUES (1, 'Ada', DATE '1815-12-10'), (2, 'Bob', NULL)`)).toEqual([[2n]]);
+    expect(await run(`INSERT INTO people VALUES (1, 'Ada', DATE '1815-12-10'), (2, 'Bob', NULL)`)).toEqual([
+      [2n],
+    ]);
     expect(await run('INSERT INTO people (id) VALUES (3)')).toEqual([[1n]]);
     expect(await run('SELECT * FROM people ORDER BY id')).toEqual([
       [1n, 'Ada', '1815-12-10'],
       [2n, 'Bob', null],
       [3n, 'nobody', null],
     ]);
-    expect(await run(`UPDATE people SET name = upper(name), born = DATE '2000-01-01' WHERE id >= 2`)).toEqual([[2n]]);
+    expect(await run(`UPDATE people SET name = upper(name), born = DATE '2000-01-01' WHERE id >= 2`)).toEqual(
+      [[2n]],
+    );
     expect(await run('DELETE FROM people WHERE id = 1')).toEqual([[1n]]);
     expect(await run('SELECT * FROM people ORDER BY id')).toEqual([
       [2n, 'BOB', '2000-01-01'],
