@@ -2,6 +2,8 @@ import { SkeinError, SqlState } from '../../common/index.ts';
 import type { ExplainStatement, Statement } from '../../sql/index.ts';
 import { alterTable } from './alter-table.ts';
 import { comment, createSchema, createView, drop, rename } from './change-names.ts';
+import { copyFrom } from './copy-from.ts';
+import { copyTo } from './copy-to.ts';
 import { createTable } from './create-table.ts';
 import { deleteFrom } from './delete.ts';
 import { describeDetail, describeHistory } from './describe-table.ts';
@@ -57,8 +59,9 @@ export function statementWork(statement: Exclude<Statement, ExplainStatement>): 
     case 'show':
       return (context) => show(statement, context);
     case 'copyFrom':
+      return (context) => copyFrom(statement, context);
     case 'copyTo':
-      return () => refuse('COPY');
+      return (context) => copyTo(statement, context);
     case 'analyze':
       return () => refuse('ANALYZE');
     case 'transaction':
