@@ -123,7 +123,7 @@ class Ingest implements IngestService {
   }
 
   async #loadFiles(work: LoadWorkRequest, request: LoadRequest): Promise<LoadResult> {
-    const { source, signal, schema = 'main', onQuery } = request;
+    const { source, signal, schema = 'main' } = request;
     const names = source.kind === 'paths' ? source.paths : source.bodies.map(({ name }) => name);
     const sql = `LOAD ${request.table} FROM ${names.slice(0, 10).join(', ')}${names.length > 10 ? ' ...' : ''}`;
     let loaded: Loaded | undefined;
@@ -134,7 +134,6 @@ class Ingest implements IngestService {
       loadWork(work, (result) => {
         loaded = result;
       }),
-      onQuery,
     );
     if (loaded === undefined) throw new SkeinError(SqlState.internalError, 'a load ended without a result');
     return { queryId, ...loaded };
@@ -145,7 +144,6 @@ class Ingest implements IngestService {
     schema: string,
     signal: AbortSignal | undefined,
     work: StatementWork,
-    onQuery?: (queryId: string) => void,
   ): Promise<string> {
     let settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
     const ended = new Promise<void>((resolve, reject) => {
@@ -164,7 +162,6 @@ class Ingest implements IngestService {
         throw error;
       }
     });
-    onQuery?.(handle.id);
     await ended;
     return handle.id;
   }

@@ -28,8 +28,6 @@ export interface LoadRequest {
   readonly create?: boolean;
   /** A load with a key that the table has seen is not done again. */
   readonly idempotencyKey?: string;
-  /** Hears of the query that the load is, once there is one. */
-  readonly onQuery?: (queryId: string) => void;
   readonly signal?: AbortSignal;
 }
 
