@@ -1,5 +1,5 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
-import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
+import { assertNever, SkeinError, SqlState, toSkeinError, type WorkerId } from '../common/index.ts';
 import type { BoundCatalogQuery, BoundQuery, VersionRequest } from '../duckdb/index.ts';
 import type { PlanNode, ScanNode } from '../plan/index.ts';
 import {
@@ -33,8 +33,8 @@ export interface PrepareContext {
   readonly settings: SessionSettings;
   /** Where unqualified names are looked up first. */
   readonly schema: string;
-  /** Workers that take tasks. */
-  readonly parallelism: number;
+  /** Those that take tasks. */
+  readonly workers: readonly WorkerId[];
   /** The only worker is in the coordinator's own process: what it would do, the coordinator can do itself. */
   readonly alone: boolean;
   readonly bypassBytes: number;
@@ -157,7 +157,7 @@ function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
     const planner = plannerContext(context);
     const plan = planDistributed(bound.plan, planner);
     if (cannotTravel(plan)) return onCoordinator(original, tables);
-    return buildExecution(plan, context.snapshot.tables, bound.columns, planner);
+    return buildExecution(plan, context.snapshot.tables, bound.columns, planner, context.workers);
   } catch (error) {
     // No query is refused because it is hard to cut into pieces.
     const { message } = toSkeinError(error);
@@ -242,14 +242,15 @@ export function isBypassed(bound: BoundRun, tables: Tables, context: PrepareCont
   return context.alone || bytes <= context.bypassBytes;
 }
 
-export function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
+export function plannerContext({ snapshot, workers, broadcastBytes }: PrepareContext): PlannerContext {
   return {
-    parallelism: Math.max(1, parallelism),
+    parallelism: Math.max(1, workers.length),
     broadcastBytes,
     table: (name) => {
       const table = snapshot.tables.get(name);
       if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
       const { rowCount, bytes, schema, statistics } = table;
+      const sharding = table.sharding?.kind === 'hash' ? table.sharding : undefined;
       const prunedScan =
         table.format.kind === 'delta' ? (scan: ScanNode) => pruneScan(table, scan) : undefined;
       return {
@@ -259,6 +260,7 @@ export function plannerContext({ snapshot, parallelism, broadcastBytes }: Prepar
         statistics,
         splitCount: countSplits(table),
         fileCount: table.files.length,
+        sharding,
         prunedScan,
       };
     },

@@ -1,6 +1,6 @@
 import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import { planWrite, type WriteSink } from '../planner/index.ts';
-import { type TableWrite, writtenFileColumns } from '../storage/index.ts';
+import { type TableSnapshot, type TableWrite, writtenFileColumns } from '../storage/index.ts';
 import type { Schema } from '../types/index.ts';
 import { buildLocal, buildWholeWrite, buildWrite } from './execution/build-execution.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
@@ -12,6 +12,7 @@ import {
   type PrepareContext,
   plannerContext,
   withNote,
+  withTables,
 } from './prepare-query.ts';
 import type { QueryRequest } from './query-service.ts';
 import type { WriteLayout, WriteRequest } from './statements/statement-context.ts';
@@ -27,14 +28,15 @@ export async function prepareWrite(
   params: QueryRequest['params'],
   context: PrepareContext,
 ): Promise<ExecutionPlan> {
-  const bound = await bindQuery(query.sql, offset, params, context);
+  const versions = new Map<string, TableSnapshot>();
+  const bound = await bindQuery(query.sql, offset, params, context, versions);
   if (bound.kind === 'catalog') {
     throw new SkeinError(
       SqlState.featureNotSupported,
       'a query about the catalog cannot be written to a table',
     );
   }
-  return planBound(bound, write(bound.columns), layout ?? { kind: 'auto' }, context);
+  return planBound(bound, write(bound.columns), layout ?? { kind: 'auto' }, withTables(context, versions));
 }
 
 /**
@@ -81,7 +83,7 @@ function planBound(
   try {
     const planner = plannerContext(context);
     const plan = planWrite(bound.plan, planner, sinkOf(layout, table, bound.columns), writtenFileColumns);
-    return buildWrite(plan, tables, table, planner);
+    return buildWrite(plan, tables, table, planner, context.workers);
   } catch (error) {
     if (sorted) throw error;
     return whole(`it could not be distributed (${toSkeinError(error).message})`);

@@ -76,7 +76,21 @@ function withFiles(table: TableSnapshot, files: readonly TableFile[]): TableSnap
   const rowCount = rows.every((count) => count !== undefined)
     ? rows.reduce((sum, count) => sum + count, 0)
     : Math.round((table.rowCount * bytes) / Math.max(1, table.bytes));
-  return { ...table, files, bytes, rowCount };
+  const { name, schema, format, delta, sharding } = table;
+  return {
+    name,
+    schema,
+    format,
+    files,
+    rowCount,
+    bytes,
+    // They may be worked out when they are asked for, from all files.
+    get statistics() {
+      return table.statistics;
+    },
+    ...(delta === undefined ? {} : { delta }),
+    sharding,
+  };
 }
 
 function noteOf({ files }: TableSnapshot, { files: kept, prunedBy }: PrunedFiles): string {

@@ -10,7 +10,7 @@ export function queryOf(statement: Statement): QueryStatement {
   if (inner.kind === 'query') return inner;
   throw new SkeinError(
     SqlState.featureNotSupported,
-    'Skein reads tables; such a statement is not supported yet',
+    'such a statement is no query',
     {
       position: 0,
     },

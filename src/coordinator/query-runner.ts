@@ -59,7 +59,7 @@ export class QueryRunner {
       snapshot,
       settings,
       schema,
-      parallelism: members.length,
+      workers: members.map(({ id }) => id),
       alone: members.length === 1 && members[0]?.inProcess === true,
       bypassBytes: limits.bypassBytes,
       broadcastBytes: limits.broadcastBytes,

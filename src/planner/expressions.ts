@@ -234,6 +234,23 @@ function derives(expr: Expr, known: readonly Expr[]): boolean {
   return exprChildren(expr).every((child) => derives(child, known));
 }
 
+const integers: ReadonlySet<string> = new Set([
+  'TINYINT',
+  'SMALLINT',
+  'INTEGER',
+  'BIGINT',
+  'HUGEINT',
+  'UTINYINT',
+  'USMALLINT',
+  'UINTEGER',
+  'UBIGINT',
+  'UHUGEINT',
+]);
+
+export function isInteger(type: SqlType): boolean {
+  return type.kind === 'scalar' && integers.has(type.name);
+}
+
 export function isFloat(type: SqlType): boolean {
   return type.kind === 'scalar' && (type.name === 'FLOAT' || type.name === 'DOUBLE');
 }

@@ -95,7 +95,7 @@ function detailsOf(node: PlanNode): readonly string[] {
     case 'scan': {
       const prune = node.prune.map((expr) => formatExpr(expr, node.schema));
       return [
-        `${node.table}${node.read === 'all' ? ' (whole)' : ''}`,
+        `${node.table}${node.read === 'all' ? ' (whole)' : node.read === 'shard' ? ' (by shard)' : ''}`,
         `columns: ${names(node.schema)}`,
         ...(prune.length === 0 ? [] : [`prunes by: ${prune.join(' AND ')}`]),
       ];
@@ -152,7 +152,7 @@ function detailsOf(node: PlanNode): readonly string[] {
     case 'exchange':
       return [
         node.to.kind === 'hash'
-          ? `hash (${node.to.keys.map((key) => formatExpr(key, node.input.schema)).join(', ')})`
+          ? `${node.to.shards === undefined ? 'hash' : 'shard'} (${node.to.keys.map((key) => formatExpr(key, node.input.schema)).join(', ')})`
           : node.to.kind === 'single'
             ? 'gather'
             : node.to.kind,

@@ -26,6 +26,8 @@ export interface PrunedScan extends ScanSize {
 
 export interface PlannerTable extends ScanSize {
   readonly schema: Schema;
+  /** Set where every file holds rows of one shard: those with equal hashes of `columns`, positions in the schema. */
+  readonly sharding?: { readonly columns: readonly number[]; readonly shards: number } | undefined;
   readonly fileCount?: number;
   /** What is left when a scan leaves out the files that its `prune` allows to. */
   readonly prunedScan?: ((scan: ScanNode) => PrunedScan) | undefined;
@@ -58,12 +60,18 @@ export interface StagePlan {
 }
 
 export type StageOutput =
-  | { readonly kind: 'hash'; readonly keys: readonly Expr[]; readonly partitions: number }
+  | {
+      readonly kind: 'hash';
+      readonly keys: readonly Expr[];
+      readonly partitions: number;
+      /** As of a table with so many shards, see Distribution. */
+      readonly shards?: number | undefined;
+    }
   /** One partition a task, read by a single task or by all. */
   | { readonly kind: 'gather' };
 
 /**
  * `single`: one task that reads everything. `parallel`: `count` tasks; task i takes its share of each scan that reads
- * `split`, partition i of each stage input that reads `partition`, and all of every other leaf.
+ * `split` or `shard`, partition i of each stage input that reads `partition`, and all of every other leaf.
  */
 export type StageTasks = { readonly kind: 'single' } | { readonly kind: 'parallel'; readonly count: number };

@@ -1,4 +1,5 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
+export { dealNear } from './deal-near.ts';
 export type {
   AddAction,
   DeletionVectorDescriptor,
@@ -37,6 +38,7 @@ export {
   encodeDeletionVector,
   encodeDeletionVectorName,
   frameDeletionVectors,
+  inlineDeletionVector,
   readDeletionVector,
 } from './delta/deletion-vector.ts';
 export { DeltaLog } from './delta/delta-log.ts';
@@ -61,7 +63,7 @@ export { formatLocation, parseLocation, splitLocation } from './object-store/loc
 export type { ObjectInfo, ObjectStore, PutBody } from './object-store/object-store.ts';
 export { ObjectStores } from './object-store/object-stores.ts';
 export type { S3Options } from './object-store/s3-connection.ts';
-export { countSplits, dealSplits, wholeSplits } from './plan-splits.ts';
+export { countSplits, dealShards, dealSplits, wholeSplits } from './plan-splits.ts';
 export { type PrunedFiles, pruneFiles } from './prune/prune-files.ts';
 export {
   type CachedFile,

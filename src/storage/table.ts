@@ -37,7 +37,7 @@ export interface StoredField {
 }
 
 /** Partition columns taken from `key=value` folders. */
-export interface HivePartitioning {
+interface HivePartitioning {
   /** Columns in the order of the table's schema. */
   readonly columns: Schema;
 }

@@ -83,7 +83,7 @@ describe('tables that this engine writes', () => {
     mkdirSync(scratchFolder);
     duckDb = await DuckDb.open({
       threads: 1,
-      memoryBytes: 2048 * 1024 * 1024,
+      memoryBytes: 256 * 1024 * 1024,
       tempDirectory: join(folder, 'spill'),
       readRoots: [],
       writeRoots: [scratchFolder],

@@ -21,6 +21,8 @@ import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../..
 export interface TestEngineOptions {
   readonly dataDir: string;
   readonly workers: number;
+  /** Default: the files of `dataDir`. */
+  readonly catalog?: (files: Catalog) => Catalog;
   readonly limits?: Partial<QueryLimits>;
   /** By worker: w0, w1 ... */
   readonly faults?: (worker: string) => WorkerFaults;
@@ -84,7 +86,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     scratchFolder: join(spool.root, 'checkpoints'),
     random: systemRandom,
   });
-  const catalog = new WarehouseCatalog({
+  const files = new WarehouseCatalog({
     store: stores.open(dataDir),
     openStore: (location) => stores.open(location),
     openLog: (store) => new DeltaLog({ store, parquet }),
@@ -95,6 +97,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     externalRoots: [],
     ...common,
   });
+  const catalog = options.catalog?.(files) ?? files;
   const members = new Membership({
     clock: systemClock,
     duckdbVersion: DuckDb.version(),

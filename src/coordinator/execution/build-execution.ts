@@ -1,4 +1,4 @@
-import { assertNever } from '../../common/index.ts';
+import { assertNever, type WorkerId } from '../../common/index.ts';
 import { printScalar, printSql } from '../../duckdb/index.ts';
 import {
   type OperatorTree,
@@ -19,7 +19,10 @@ import {
   type WritePlan,
 } from '../../planner/index.ts';
 import {
+  dealNear,
+  dealShards,
   dealSplits,
+  hashShardSql,
   type TableSnapshot,
   type TableWrite,
   wholeSplits,
@@ -38,20 +41,30 @@ import type {
 
 type Tables = ReadonlyMap<string, TableSnapshot>;
 
-/** Turns a distributed plan into SQL and dealt splits. */
+/**
+ * Turns a distributed plan into SQL and dealt splits.
+ * @param workers that take tasks: each keeps the files that it has cached, where there are as many tasks as workers
+ */
 export function buildExecution(
   plan: DistributedPlan,
   tables: Tables,
   columns: Schema,
   context: PlannerContext,
+  workers: readonly WorkerId[],
 ): ExecutionPlan {
   const all = [...plan.stages, plan.root];
   const rows = new Map(all.map((stage) => [stage.id, stage.estimatedRows]));
   const estimator = once(() => createEstimator(context, rows));
-  const positions = new Map(all.map((stage, position) => [stage.id, position]));
+  const stages: StageContext = {
+    positions: new Map(all.map((stage, position) => [stage.id, position])),
+    tables,
+    estimator,
+    context,
+    workers: workers.toSorted(),
+  };
   return {
     columns,
-    stages: all.map((stage) => buildStage(stage, stage === plan.root, positions, tables, estimator, context)),
+    stages: all.map((stage) => buildStage(stage, stage === plan.root, stages)),
     notes: plan.notes,
     bypassed: false,
     original: false,
@@ -113,8 +126,9 @@ export function buildWrite(
   tables: Tables,
   write: TableWrite,
   context: PlannerContext,
+  workers: readonly WorkerId[],
 ): ExecutionPlan {
-  const built = buildExecution(plan, tables, writtenFileColumns, context);
+  const built = buildExecution(plan, tables, writtenFileColumns, context, workers);
   return {
     ...built,
     stages: built.stages.map((stage) => (stage.id === plan.writer ? withWrite(stage, write) : stage)),
@@ -214,17 +228,23 @@ function originalStage(
   };
 }
 
-function buildStage(
-  stage: StagePlan,
-  root: boolean,
-  positions: ReadonlyMap<number, number>,
-  tables: Tables,
-  estimator: () => Estimator,
-  context: PlannerContext,
-): ExecutionStage {
+/** What the stages of a query share. */
+interface StageContext {
+  readonly positions: ReadonlyMap<number, number>;
+  readonly tables: Tables;
+  readonly estimator: () => Estimator;
+  readonly context: PlannerContext;
+  /** In an order that is the same for every query. */
+  readonly workers: readonly WorkerId[];
+}
+
+function buildStage(stage: StagePlan, root: boolean, shared: StageContext): ExecutionStage {
+  const { estimator, context, workers } = shared;
   const taskCount = stage.tasks.kind === 'parallel' ? stage.tasks.count : 1;
   const names = nameLeaves(stage.fragment);
-  const inputs = [...names].map(([leaf, name]) => buildInput(leaf, name, taskCount, positions, tables));
+  const inputs = [...names].map(([leaf, name]) => buildInput(leaf, name, taskCount, shared));
+  const isNear =
+    taskCount === workers.length && inputs.some((input) => input.kind === 'scan' && isRemote(input.table));
   return {
     id: stage.id,
     sql: printSql(stage.fragment, (leaf) => names.get(leaf) ?? unnamed(leaf)),
@@ -232,6 +252,7 @@ function buildStage(
     columns: stage.fragment.schema,
     output: root ? { kind: 'result' } : buildOutput(stage),
     taskCount,
+    near: isNear ? workers : undefined,
     deterministic: stage.deterministic,
     ...(mustMergeAsof(stage.fragment) ? { settings: { asof_loop_join_threshold: '0' } } : {}),
     ordered: stage.ordered,
@@ -247,13 +268,18 @@ function buildOutput({ output, fragment }: StagePlan): ExecutionOutput {
   switch (output.kind) {
     case 'gather':
       return { kind: 'gather' };
-    case 'hash':
+    case 'hash': {
+      const { partitions, shards } = output;
+      const keys = output.keys.map((key) => printScalar(key, (index) => `c${index}`));
+      const types = output.keys.map(({ type }) => type);
       return {
         kind: 'hash',
-        keys: output.keys.map((key) => printScalar(key, (index) => `c${index}`)),
+        keys,
         labels: output.keys.map((key) => formatExpr(key, fragment.schema)),
-        partitions: output.partitions,
+        partitions,
+        ...(shards === undefined ? {} : { placedBy: hashShardSql(keys, types, shards) }),
       };
+    }
     default:
       return assertNever(output);
   }
@@ -299,8 +325,7 @@ function buildInput(
   leaf: Leaf,
   name: string,
   taskCount: number,
-  positions: ReadonlyMap<number, number>,
-  tables: Tables,
+  { positions, tables, workers }: StageContext,
 ): ExecutionInput {
   if (leaf.kind === 'stageInput') {
     const stage = positions.get(leaf.stage);
@@ -308,11 +333,35 @@ function buildInput(
     return { kind: 'stage', name, stage, read: leaf.read };
   }
   const { table } = pruneScan(tableOf(tables, leaf.table), leaf);
-  const splits =
-    leaf.read === 'split' && taskCount > 1
-      ? dealSplits(table, taskCount)
-      : Array.from({ length: taskCount }, () => wholeSplits(table));
+  const splits = splitsOf(leaf, table, taskCount, workers);
   return { kind: 'scan', name, table, columns: scanColumns(leaf), splits };
+}
+
+/** By task. */
+function splitsOf(
+  { read }: ScanNode,
+  table: TableSnapshot,
+  taskCount: number,
+  workers: readonly WorkerId[],
+): ScanInput['splits'] {
+  if (taskCount === 1) return [wholeSplits(table)];
+  switch (read) {
+    case 'all':
+      return Array.from({ length: taskCount }, () => wholeSplits(table));
+    case 'split':
+      return isRemote(table) && workers.length === taskCount
+        ? dealNear(table, workers)
+        : dealSplits(table, taskCount);
+    case 'shard':
+      return dealShards(table, taskCount);
+    default:
+      return assertNever(read);
+  }
+}
+
+/** True where workers keep parts of the files on their own disks. */
+function isRemote({ files }: TableSnapshot): boolean {
+  return files.some(({ path }) => !path.startsWith('/'));
 }
 
 /** Where the fragment needs only the number of rows, some column has to be read. */

@@ -1,3 +1,4 @@
+import type { WorkerId } from '../../common/index.ts';
 import type { OperatorTree } from '../../plan/index.ts';
 import type { Split, TableSnapshot, TableWrite } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
@@ -27,6 +28,8 @@ export interface ExecutionStage {
   readonly write?: StageWrite;
   readonly output: ExecutionOutput;
   readonly taskCount: number;
+  /** By task, the worker that has its files near; undefined where that makes no difference. */
+  readonly near?: readonly WorkerId[] | undefined;
   readonly deterministic: boolean;
   /** Of DuckDB, besides the session's: what the fragment's answer depends on. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -56,6 +59,8 @@ export type ExecutionOutput =
       readonly keys: readonly string[];
       readonly labels: readonly string[];
       readonly partitions: number;
+      /** SQL of a row's shard, where the rows go to the shards of a table instead of by the hash of the keys. */
+      readonly placedBy?: string;
     }
   | { readonly kind: 'gather' }
   | { readonly kind: 'result' };

@@ -197,6 +197,7 @@ export class QueryRun {
       tasks: stage.taskCount,
       inputs: [...new Set(stage.inputs.flatMap((input) => (input.kind === 'stage' ? [input.stage] : [])))],
       deterministic: stage.deterministic,
+      near: stage.near,
     }));
     return {
       number,

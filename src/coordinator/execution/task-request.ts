@@ -63,11 +63,15 @@ function partitionsFor(
   return input.read === 'all' ? refs : refs.filter((ref) => ref.partition === task);
 }
 
-function buildOutput(stage: ExecutionStage): { hashKeys: string[]; partitions: number } {
+function buildOutput(stage: ExecutionStage): { hashKeys: string[]; partitions: number; placedBy?: string } {
   const { output } = stage;
   switch (output.kind) {
     case 'hash':
-      return { hashKeys: [...output.keys], partitions: output.partitions };
+      return {
+        hashKeys: [...output.keys],
+        partitions: output.partitions,
+        ...(output.placedBy === undefined ? {} : { placedBy: output.placedBy }),
+      };
     case 'gather':
     case 'result':
       return { hashKeys: [], partitions: 1 };

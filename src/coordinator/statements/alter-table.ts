@@ -107,7 +107,7 @@ async function altered(
 }
 
 /** A commit of new metadata, and of the protocol that they need. */
-export function metadataChange(
+function metadataChange(
   { snapshot }: DeltaTarget,
   metadata: MetadataAction,
   operation: string,
@@ -127,7 +127,7 @@ export function metadataChange(
 }
 
 /** A commit of another schema. */
-export function fieldsChange(
+function fieldsChange(
   target: DeltaTarget,
   fields: readonly DeltaField[],
   operation: string,

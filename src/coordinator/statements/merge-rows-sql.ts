@@ -30,7 +30,7 @@ export interface MergeSql {
  * Rows of the target that some clause changes: `f`, `r` (where the row lies), `k` (number of the clause, from 1) and
  * its new values `v0`, `v1` ... A row is there once for each row of the source that it meets.
  */
-export function changesSql(merge: MergeSql): string {
+function changesSql(merge: MergeSql): string {
   const { target, source, on } = merge;
   const parts: string[] = [];
   const matched = `FROM ${target}, ${source} WHERE (${on})`;

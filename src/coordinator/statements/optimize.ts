@@ -99,7 +99,7 @@ async function filesWhere(
  * What is worth rewriting: files that are small or have deleted rows, where there is another one that they can be
  * joined with in the same partition and shard.
  */
-export function smallFiles(files: readonly AddAction[], targetBytes: number): readonly AddAction[] {
+function smallFiles(files: readonly AddAction[], targetBytes: number): readonly AddAction[] {
   const groups = new Map<string, AddAction[]>();
   for (const file of files) {
     if (file.size >= targetBytes * fullPart && file.deletionVector === undefined) continue;

@@ -102,7 +102,7 @@ function columnsOf({ snapshot, rules }: DeltaTarget): ResultRows {
 }
 
 /** A statement that makes an empty table like this one. */
-export function createTableSql(target: DeltaTarget): string {
+function createTableSql(target: DeltaTarget): string {
   const { snapshot, rules, table } = target;
   const { metadata } = snapshot;
   const columns = snapshot.fields.map(({ name, type, nullable, metadata: about }) => {

@@ -23,7 +23,7 @@ export interface TableRowsRequest {
 /** Marks the errors of rows that the table's rules refuse; the rule's text follows. */
 export const violationMark = 'skein-row-violates:';
 /** Name of the INTEGER column behind the table's own: the shard of the row. */
-export const shardColumn = '_skein_shard';
+const shardColumn = '_skein_shard';
 
 /**
  * SQL that brings the rows of a query into the shape of a table: its columns in order and of their types, with defaults,

@@ -306,7 +306,7 @@ function planError(answer: Json | undefined, context: ErrorContext): SkeinError 
 function otherStatement({ sql, mapPosition }: BoundParameters): SkeinError {
   const first = tokenize(sql).find((token) => token.kind !== 'comment');
   const what = first === undefined || isWord(first, 'WITH') ? 'such a statement' : first.text.toUpperCase();
-  return new SkeinError(SqlState.featureNotSupported, `Skein reads tables; ${what} is not supported yet`, {
+  return new SkeinError(SqlState.featureNotSupported, `${what} is not supported`, {
     position: mapPosition(first?.start ?? 0),
   });
 }

@@ -24,7 +24,7 @@ const softWords: Stop = (cursor, index, first) =>
 /** Ends the type in a column definition. */
 export const endOfType: Stop = anyOf(comma, constraintWords, softWords);
 /** Ends the expression after DEFAULT: IS NOT NULL is part of it, and so is the NULL of DEFAULT NULL. */
-export const endOfDefault: Stop = anyOf(comma, softWords, (cursor, index, first) => {
+const endOfDefault: Stop = anyOf(comma, softWords, (cursor, index, first) => {
   if (index === first) return false;
   if (cursor.wordsAt(index - 1, 'IS') || cursor.wordsAt(index - 2, 'IS', 'NOT')) return false;
   return constraintWords(cursor, index, first);

@@ -2,7 +2,7 @@ import type { Span } from '../statement.ts';
 import type { Cursor } from './cursor.ts';
 
 /** The index behind `WITH [RECURSIVE] name [(cols)] [USING KEY (cols)] AS [[NOT] MATERIALIZED] (query), ...`. */
-export function endOfWith(cursor: Cursor): number {
+function endOfWith(cursor: Cursor): number {
   let index = cursor.index + 1;
   if (cursor.wordsAt(index, 'RECURSIVE')) index++;
   for (;;) {

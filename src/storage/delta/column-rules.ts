@@ -16,7 +16,7 @@ export interface ColumnRules {
 }
 
 /** An expression in the SQL of whoever made the table: mostly Spark's. */
-export interface ColumnExpression {
+interface ColumnExpression {
   readonly column: string;
   readonly sql: string;
 }
@@ -34,7 +34,7 @@ export interface Identity {
   readonly allowExplicitInsert: boolean;
 }
 
-export interface IdentityColumn extends Identity {
+interface IdentityColumn extends Identity {
   readonly column: string;
 }
 

@@ -100,7 +100,7 @@ function unframe(framed: Uint8Array, sizeInBytes: number, where: string): Uint8A
 }
 
 /** @throws SkeinError XX001 naming `where` */
-export function decodeDeletionVector(bytes: Uint8Array, cardinality: number, where: string): RowRuns {
+function decodeDeletionVector(bytes: Uint8Array, cardinality: number, where: string): RowRuns {
   let rows: RowRuns;
   try {
     rows = decodeRoaring(bytes);

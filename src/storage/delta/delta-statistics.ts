@@ -1,4 +1,4 @@
-import { type ColumnStatistics, type SqlType, statisticValue } from '../../types/index.ts';
+import { type ColumnStatistics, type SqlType, statisticStep, statisticValue } from '../../types/index.ts';
 import type { DeltaColumn, TableFile } from '../table.ts';
 import type { DeltaField } from './delta-snapshot.ts';
 import { keepsOrder } from './stored-type.ts';
@@ -28,7 +28,7 @@ export function columnStatistics(
     const range =
       column?.kind === 'partition'
         ? partitionRange(column.index, files, field.type)
-        : { ...valueRange(field, parsed), distinct: undefined };
+        : withDistinct(valueRange(field, parsed), field.type);
     return { bytes: (bytes * (widths[index] ?? 0)) / Math.max(1, total), ...range };
   });
 }
@@ -66,6 +66,15 @@ function valueRange(field: DeltaField, files: readonly FileStatistics[]): Range 
     max = Math.max(max, place(maxValues?.[field.physicalName], field.type) ?? Number.NEGATIVE_INFINITY);
   }
   return min <= max ? { min, max } : { min: undefined, max: undefined };
+}
+
+/** Integers and dates have no more values than their range has room for. */
+function withDistinct(range: Range, type: SqlType): Range & { readonly distinct: number | undefined } {
+  const step = statisticStep(type);
+  if (step === undefined || range.min === undefined || range.max === undefined) {
+    return { ...range, distinct: undefined };
+  }
+  return { ...range, distinct: (range.max - range.min) / step + 1 };
 }
 
 function place(value: unknown, type: SqlType): number | undefined {

@@ -6,7 +6,7 @@ import type { ParquetObject, ParquetRows, ScratchFile } from './parquet-rows.ts'
 import { readBytes } from './read-object.ts';
 
 /** "Parquet" files that are texts of JSON arrays, for tests. */
-export class FakeParquetRows implements ParquetRows {
+class FakeParquetRows implements ParquetRows {
   async *readRows({ store, key }: ParquetObject): AsyncIterable<string> {
     yield new TextDecoder().decode(await readBytes(store, key, undefined, undefined));
   }

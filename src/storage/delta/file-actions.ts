@@ -5,8 +5,8 @@ import { numRecordsOf } from './check-actions.ts';
 import { limitStats, type StatsColumn, widenStats } from './file-stats.ts';
 
 /** Tags of data files: the shard that the rows belong to, and the CRC-32 of all bytes as eight hex digits. */
-export const shardTag = 'skein.shard';
-export const crc32Tag = 'skein.crc32';
+const shardTag = 'skein.shard';
+const crc32Tag = 'skein.crc32';
 
 export interface AddOptions {
   readonly nowMs: number;

@@ -21,7 +21,9 @@ describe('fileStats', () => {
   it.each<[string, SqlType, string, string, unknown, unknown]>([
     ['integers', integer, '-3', '4', -3, 4],
     ['booleans', scalar('BOOLEAN'), '0', '1', false, true],
-    ['numbers', scalar('DOUBLE'), '1e-10', '1e+300', 1e-10, 1e300],
+    ['numbers', scalar('DOUBLE'), '1e-10', '1e+15', 1e-10, 1e15],
+    // What DuckDB 1.5.6 prints for 2^81 is 2^82.
+    ['numbers that may be printed wrong', scalar('DOUBLE'), '-1.0', '4.835703278458517e+24', -1, undefined],
     ['numbers without a finite bound', scalar('DOUBLE'), '0.1', 'inf', 0.1, undefined],
     ['decimals', { kind: 'decimal', width: 10, scale: 2 }, '-1.10', '12.30', -1.1, 12.3],
     ['dates', scalar('DATE'), '2020-01-02', '2020-01-03', '2020-01-02', '2020-01-03'],

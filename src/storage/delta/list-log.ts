@@ -65,7 +65,7 @@ function hasGap({ commits, checkpoints, latest }: LogListing): boolean {
  * The version that `_last_checkpoint` names. A hint: the checkpoint may be gone, and newer ones may be there.
  * @returns undefined where there is no hint, or none that makes sense
  */
-export async function readLastCheckpoint(
+async function readLastCheckpoint(
   store: ObjectStore,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {

@@ -9,7 +9,7 @@ import { deltaProperties } from './table-properties.ts';
 import { writeCheckpoint } from './write-checkpoint.ts';
 
 /** All that a log says of a version. */
-export interface VersionState {
+interface VersionState {
   readonly snapshot: DeltaSnapshot;
   /** Removed files that the log still names. */
   readonly tombstones: readonly RemoveAction[];

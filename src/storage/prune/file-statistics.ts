@@ -4,7 +4,7 @@ import type { DeltaFile, StoredField } from '../table.ts';
 import { type ColumnRange, unknownRange } from './column-range.ts';
 import { kindOf, type OrderedValue, readValue } from './ordered-value.ts';
 
-/** Statistics of a file as its log has them; numbers as text with a `#`, for all of their digits. */
+/** Statistics of a file as its log has them; numbers as text with a mark before it, for all of their digits. */
 interface FileStatistics {
   readonly rows: number | undefined;
   readonly min: Readonly<Record<string, unknown>>;
@@ -52,7 +52,7 @@ function boundsHold(stored: SqlType, type: SqlType): boolean {
 function boundOf(value: unknown, type: SqlType): OrderedValue | undefined {
   if (typeof value === 'boolean') return readValue(String(value), type);
   if (typeof value !== 'string') return undefined;
-  if (!value.startsWith('#')) return kindOf(type) === 'number' ? undefined : readValue(value.slice(1), type);
+  if (!value.startsWith(mark)) return kindOf(type) === 'number' ? undefined : readValue(value, type);
   return kindOf(type) === 'text' || kindOf(type) === 'time' ? undefined : readValue(value.slice(1), type);
 }
 
@@ -84,9 +84,9 @@ function raised(value: OrderedValue): OrderedValue {
 }
 
 function countOf(value: unknown): number | undefined {
-  if (typeof value !== 'string' || !/^#\d+$/.test(value)) return undefined;
+  if (typeof value !== 'string' || !value.startsWith(mark)) return undefined;
   const count = Number(value.slice(1));
-  return Number.isSafeInteger(count) ? count : undefined;
+  return Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }
 
 function statisticsOf(file: DeltaFile): FileStatistics {
@@ -100,15 +100,17 @@ function statisticsOf(file: DeltaFile): FileStatistics {
 
 const noStatistics: FileStatistics = { rows: undefined, min: {}, max: {}, nulls: {} };
 
+/** Before the digits of a number. A text that begins so has no bounds. */
+const mark = '\u0000';
+
 /** Texts and numbers of JSON; what else is in it stays as it is. */
 const jsonTokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 
 function parse(stats: string | undefined): FileStatistics {
   if (stats === undefined) return noStatistics;
   try {
-    // Keys get the mark too, and lose it again below.
     const marked = stats.replace(jsonTokens, (token) =>
-      token.startsWith('"') ? `"'${token.slice(1)}` : `"#${token}"`,
+      token.startsWith('"') ? token : `"\\u0000${token}"`,
     );
     const json = recordOf(JSON.parse(marked));
     return {
@@ -124,5 +126,5 @@ function parse(stats: string | undefined): FileStatistics {
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name.slice(1), each]));
+  return value as Readonly<Record<string, unknown>>;
 }

@@ -43,7 +43,7 @@ export function kindOf(type: SqlType): ValueKind | undefined {
   return type.name === 'VARCHAR' || type.name === 'UUID' ? 'text' : undefined;
 }
 
-export function isInteger(type: SqlType): boolean {
+function isInteger(type: SqlType): boolean {
   return type.kind === 'scalar' && integers.has(type.name);
 }
 
@@ -99,7 +99,7 @@ function readFloat(text: string, type: SqlType): OrderedValue | undefined {
   return { kind: 'float', value: isFloat32(type) ? Math.fround(value) : value };
 }
 
-export function isFloat32(type: SqlType): boolean {
+function isFloat32(type: SqlType): boolean {
   return type.kind === 'scalar' && type.name === 'FLOAT';
 }
 

@@ -1,7 +1,7 @@
 import { quoteLiteral } from '../../types/index.ts';
 
 /** Rows a piece covers. DuckDB copies a constant for every vector of rows, so a piece must be small. */
-export const pieceRows = 1 << 19;
+const pieceRows = 1 << 19;
 
 /** Deleted rows of one file, as bits in pieces of `pieceRows`; the highest bit of a byte is its first row. */
 export interface DeletionBits {

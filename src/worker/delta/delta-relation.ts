@@ -126,5 +126,19 @@ function reader(scan: DeltaScan, sources: readonly DeltaSource[]): string {
   });
   // Without a schema of ours, DuckDB takes the first file's and looks for it in the others.
   if (entries.length === 0) entries.push("'_skein_none': {name: 'c', type: 'BOOLEAN', default_value: NULL}");
-  return `read_parquet([${paths.join(', ')}], schema = MAP {${entries.join(', ')}}, hive_partitioning = false)`;
+  const options = [`schema = MAP {${entries.join(', ')}}`, 'hive_partitioning = false', ...cardinality(sources)];
+  return `read_parquet([${paths.join(', ')}], ${options.join(', ')})`;
+}
+
+/**
+ * With a schema of ours DuckDB does not count the files' rows, takes them for a few hundred, and makes them the side of a
+ * join that is hashed.
+ */
+function cardinality(sources: readonly DeltaSource[]): readonly string[] {
+  let rows = 0n;
+  for (const { file } of sources) {
+    if (file.rows === undefined) return [];
+    rows += file.rows;
+  }
+  return [`explicit_cardinality = ${rows}`];
 }

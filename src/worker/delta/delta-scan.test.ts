@@ -6,15 +6,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type InputInit, TaskFixture } from '../../../test/support/task-fixture.ts';
 import { DuckDb } from '../../duckdb/index.ts';
 import type { DeltaFileSchema, DeltaScanSchema } from '../../rpc/index.ts';
-import type { DeletionVectorDescriptor } from '../../storage/delta/actions.ts';
 import {
+  type DeletionVectorDescriptor,
   deletionVectorKey,
   encodeDeletionVector,
   encodeDeletionVectorName,
   frameDeletionVectors,
   inlineDeletionVector,
-} from '../../storage/delta/deletion-vector.ts';
-import { type RowRuns, RowRunsBuilder } from '../../storage/delta/row-runs.ts';
+  type RowRuns,
+  RowRunsBuilder,
+} from '../../storage/index.ts';
 import type { SqlValue } from '../../types/index.ts';
 import type { RemoteFiles } from './index.ts';
 
