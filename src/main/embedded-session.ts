@@ -47,7 +47,7 @@ export class EmbeddedSession implements Session {
   ): Promise<readonly LoadResult[]> {
     const paths = typeof files === 'string' ? [files] : files;
     const source: LoadSource = onServer ? { kind: 'paths', paths } : await localBodies(paths, onProgress);
-    return [await this.#engine.ingest.load({ table, source, ...options })];
+    return [await keptAlive(this.#engine.ingest.load({ table, source, ...options }))];
   }
 
   async append(
@@ -55,7 +55,7 @@ export class EmbeddedSession implements Session {
     rows: Iterable<AppendedRow>,
     options: AppendOptions = {},
   ): Promise<AppendResult> {
-    return await this.#engine.ingest.append({ table, lines: jsonLines(rows), ...options });
+    return await keptAlive(this.#engine.ingest.append({ table, lines: jsonLines(rows), ...options }));
   }
 
   async queries({ state, limit = 100 }: QueryFilter = {}): Promise<readonly QueryInfo[]> {
@@ -119,4 +119,14 @@ async function localBodies(
       },
     })),
   };
+}
+
+/** Rows that wait for others hold nothing that keeps the process from ending. */
+async function keptAlive<T>(work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1_000_000);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+  }
 }
