@@ -8,11 +8,7 @@ import type { QueryStatement, Statement } from '../sql/index.ts';
 export function queryOf(statement: Statement): QueryStatement {
   const inner = statement.kind === 'explain' ? statement.statement : statement;
   if (inner.kind === 'query') return inner;
-  throw new SkeinError(
-    SqlState.featureNotSupported,
-    'such a statement is no query',
-    {
-      position: 0,
-    },
-  );
+  throw new SkeinError(SqlState.featureNotSupported, 'such a statement is no query', {
+    position: 0,
+  });
 }
