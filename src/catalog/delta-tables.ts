@@ -1,5 +1,6 @@
 import { SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import {
+  type CheckPlace,
   DeltaFileCache,
   type DeltaLog,
   type DeltaSnapshot,
@@ -12,7 +13,7 @@ import type { CatalogComment, TableVersion } from './catalog.ts';
 import { SharedLook } from './shared-look.ts';
 
 /** Opens the log of a table. @param store rooted at the table */
-export type OpenDeltaLog = (store: ObjectStore) => DeltaLog;
+export type OpenDeltaLog = (store: ObjectStore, checkPlace: CheckPlace) => DeltaLog;
 
 interface DeltaTable {
   readonly store: ObjectStore;
@@ -27,11 +28,11 @@ interface DeltaTable {
 /** Delta tables by their location; each has one log in this process, whoever reads or writes it. */
 export class DeltaTables {
   readonly #openStore: (location: string) => ObjectStore;
-  readonly #openLog: OpenDeltaLog;
+  readonly #openLog: (store: ObjectStore) => DeltaLog;
   readonly #tables = new Map<string, DeltaTable>();
   readonly #comments = new WeakMap<MetadataAction, readonly Omit<CatalogComment, 'schema' | 'name'>[]>();
 
-  constructor(openStore: (location: string) => ObjectStore, openLog: OpenDeltaLog) {
+  constructor(openStore: (location: string) => ObjectStore, openLog: (store: ObjectStore) => DeltaLog) {
     this.#openStore = openStore;
     this.#openLog = openLog;
   }

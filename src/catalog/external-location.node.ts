@@ -1,6 +1,7 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { SkeinError, SqlState } from '../common/index.ts';
+import { shownLocation } from '../storage/index.ts';
 
 /**
  * Holds a location that a statement names against those that statements may reach: it must be one of them or lie below
@@ -14,9 +15,13 @@ export async function checkExternalLocation(location: string, roots: readonly st
     const realRoot = await resolved(root);
     if (real !== undefined && realRoot !== undefined && isWithin(real, realRoot)) return;
   }
-  throw new SkeinError(SqlState.insufficientPrivilege, `the location ${location} may not be reached`, {
-    hint: 'It must lie below the data folder, or below a folder that the operator named as an external root.',
-  });
+  throw new SkeinError(
+    SqlState.insufficientPrivilege,
+    `the location ${shownLocation(location)} may not be reached`,
+    {
+      hint: 'It must lie below the data folder, or below a folder that the operator named as an external root.',
+    },
+  );
 }
 
 /** To a store a folder that is gone has no objects, and no more than that. @throws SkeinError 58P01 */

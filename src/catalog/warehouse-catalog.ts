@@ -12,6 +12,7 @@ import type {
 import type { CatalogDocument } from './catalog-document.ts';
 import { CatalogLog } from './catalog-log.ts';
 import { DeltaTables, noVersions, type OpenDeltaLog } from './delta-tables.ts';
+import { checkExternalLocation } from './external-location.node.ts';
 import { FileTables, type InspectFiles } from './file-tables.ts';
 import { type Listing, listLocation, listTables } from './list-tables.ts';
 import { nameTables, type TablePlace, tablePlaces } from './name-tables.ts';
@@ -60,7 +61,9 @@ export class WarehouseCatalog implements Catalog {
     this.roots = [options.store.root, ...options.externalRoots];
     this.#log = new CatalogLog(options);
     this.#fileTables = new FileTables(options.inspect);
-    this.#delta = new DeltaTables(options.openStore, options.openLog);
+    const { openStore, openLog } = options;
+    const checkPlace = (location: string): Promise<void> => checkExternalLocation(location, this.roots);
+    this.#delta = new DeltaTables(openStore, (store) => openLog(store, checkPlace));
     this.#looking = new SharedLook(() => this.#look());
     this.files = new WarehouseFiles({ ...options, root: options.store.root, roots: this.roots });
     this.names = new WarehouseNames({
@@ -134,6 +137,7 @@ export class WarehouseCatalog implements Catalog {
       case 'files': {
         try {
           const { signal } = new AbortController();
+          await checkExternalLocation(location, this.roots);
           const listed = await listLocation(this.#options.openStore, location, content.format, signal);
           return await this.#fileTables.load(key, listed, content.options);
         } catch (error) {

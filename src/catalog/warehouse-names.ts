@@ -1,5 +1,5 @@
 import { nearestName, type Random, SkeinError, SqlState } from '../common/index.ts';
-import type { DeltaLog, ObjectStore } from '../storage/index.ts';
+import { type DeltaLog, type ObjectStore, parseLocation, shownLocation } from '../storage/index.ts';
 import type { CatalogNames, FoundObject, NewTable, OpenedDeltaTable, OpenedTable } from './catalog.ts';
 import type { CatalogDocument, TableEntry, ViewEntry } from './catalog-document.ts';
 import type { CatalogLog } from './catalog-log.ts';
@@ -168,11 +168,13 @@ export class WarehouseNames implements CatalogNames {
 
   async checkLocation(location: string): Promise<string> {
     const whole = location.replace(/\/+$/, '');
+    const shown = shownLocation(location);
     const isAbsolute = /^(\/|s3:\/\/[^/]+|memory:\/\/[^/]+)/.test(whole);
     const parts = whole.replace(/^[a-z0-9]+:\/\//, '').split('/');
     if (!isAbsolute || parts.includes('..') || parts.includes('.')) {
-      throw new SkeinError(SqlState.invalidParameterValue, `${location} is no absolute location`);
+      throw new SkeinError(SqlState.invalidParameterValue, `${shown} is no absolute location`);
     }
+    parseLocation(whole);
     await checkExternalLocation(whole, this.#options.roots);
     if (`${whole}/`.startsWith(`${this.#options.root}/_skein/`) || whole === this.#options.root) {
       throw new SkeinError(SqlState.insufficientPrivilege, `the location ${whole} may not be a table`);

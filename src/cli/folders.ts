@@ -26,20 +26,40 @@ export async function warehouse(config: Config): Promise<string> {
   return data?.startsWith('s3://') === true ? data : await dataFolder(config);
 }
 
+interface S3Settings {
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly forcePathStyle?: boolean;
+}
+
+interface TableCacheSettings {
+  readonly folder?: string;
+  readonly maxBytes: number;
+}
+
 /** What the engine is told of stores. */
-export function storeOptions({ values }: Config): {
+export function storeOptions(config: Config): {
   readonly externalRoots: readonly string[];
-  readonly s3: { readonly endpoint?: string; readonly region?: string; readonly forcePathStyle?: boolean };
+  readonly s3: S3Settings;
+  readonly tableCache: TableCacheSettings;
 } {
-  const { externalRoots, s3Endpoint, s3Region, s3PathStyle } = values;
+  const { externalRoots } = config.values;
+  return { externalRoots, s3: s3Options(config), tableCache: tableCache(config) };
+}
+
+export function s3Options({ values }: Config): S3Settings {
+  const { s3Endpoint, s3Region, s3PathStyle } = values;
   return {
-    externalRoots,
-    s3: {
-      ...(s3Endpoint !== undefined && { endpoint: s3Endpoint }),
-      ...(s3Region !== undefined && { region: s3Region }),
-      ...(s3PathStyle && { forcePathStyle: true }),
-    },
+    ...(s3Endpoint !== undefined && { endpoint: s3Endpoint }),
+    ...(s3Region !== undefined && { region: s3Region }),
+    ...(s3PathStyle && { forcePathStyle: true }),
   };
+}
+
+/** Of each worker, for parts of remote files. */
+export function tableCache({ values }: Config): TableCacheSettings {
+  const { tableCache: folder, tableCacheSize: maxBytes } = values;
+  return { maxBytes, ...(folder !== undefined && { folder }) };
 }
 
 /** Where exchanged and spilled data goes. */

@@ -140,6 +140,20 @@ export const options = {
     false,
     'name buckets in the path instead of in the host name',
   ),
+  tableCache: optional(
+    '--table-cache <dir>',
+    'SKEIN_TABLE_CACHE',
+    pathKind,
+    'in the spool, and gone with the worker',
+    'folder where workers keep what they read of tables on S3',
+  ),
+  tableCacheSize: option(
+    '--table-cache-size <size>',
+    'SKEIN_TABLE_CACHE_SIZE',
+    bytesKind,
+    10 * 1024 ** 3,
+    'what that may grow to, of each worker',
+  ),
   workers: option(
     '-w, --workers <n>',
     'SKEIN_WORKERS',

@@ -1,3 +1,4 @@
+import './aws-sdk.ts';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type InspectFiles, WarehouseCatalog } from '../catalog/index.ts';
@@ -33,6 +34,7 @@ export interface CoreOptions {
   /** Locations besides it that statements may name. */
   readonly externalRoots: readonly string[];
   readonly s3: S3Options;
+  readonly wrapStore: ((store: ObjectStore) => ObjectStore) | undefined;
   readonly share: Share;
   readonly spoolDir: string;
   /** Shared secret of the cluster. */
@@ -80,7 +82,12 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const files = { dir: spool.inputDir, ownRoot: spool.root, hostId: self.hostId };
     const reader = new ExchangeReader({ ...files, cacheBytes, token, clock: systemClock });
     closers.add(() => reader.close());
-    const stores = new ObjectStores({ clock: systemClock, random: systemRandom, s3: options.s3 });
+    const stores = new ObjectStores({
+      clock: systemClock,
+      random: systemRandom,
+      s3: options.s3,
+      wrap: options.wrapStore,
+    });
     closers.add(() => stores.close());
     const openStore = (location: string): ObjectStore => stores.open(location);
     const tableFiles = await TableFiles.open({
@@ -105,7 +112,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const catalog = new WarehouseCatalog({
       store: stores.open(data),
       openStore,
-      openLog: (store) => new DeltaLog({ store, parquet }),
+      openLog: (store, checkPlace) => new DeltaLog({ store, parquet, checkPlace }),
       inspect: inspectWith(duckdb),
       externalRoots,
       clock: systemClock,

@@ -22,6 +22,7 @@ import type {
   QueryTree,
 } from '../coordinator/index.ts';
 import type { Engine } from './engine.ts';
+import { keepAlive, keepAliveWhileRead } from './keep-alive.ts';
 
 /** Ends the engine with itself. */
 export class EmbeddedSession implements Session {
@@ -72,16 +73,16 @@ export class EmbeddedSession implements Session {
   }
 
   async cancel(id: string): Promise<boolean> {
-    return await this.#engine.queryService.cancel(id);
+    return await keepAlive(this.#engine.queryService.cancel(id));
   }
 
   async cluster(): Promise<ClusterInfo> {
-    return await this.#engine.queryService.cluster();
+    return await keepAlive(this.#engine.queryService.cluster());
   }
 
   async close(): Promise<void> {
     this.#running.close('the engine was closed');
-    await this.#engine.close();
+    await keepAlive(this.#engine.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,11 +90,11 @@ export class EmbeddedSession implements Session {
   }
 
   async #submit(sql: string, options: QueryOptions, signal: AbortSignal): Promise<StartedQuery> {
-    const handle = await this.#engine.queryService.submit({ sql, ...options, signal });
+    const handle = await keepAlive(this.#engine.queryService.submit({ sql, ...options, signal }));
     return {
       id: handle.id,
       columns: handle.columns,
-      batches: handle.batches,
+      batches: keepAliveWhileRead(handle.batches),
       stats: () => handle.info().stats,
     };
   }

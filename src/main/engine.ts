@@ -1,6 +1,6 @@
 import type { IngestService, QueryLimits, QueryService } from '../coordinator/index.ts';
-import type { S3Options } from '../storage/index.ts';
-import type { WorkerFaults } from '../worker/index.ts';
+import type { ObjectStore, S3Options } from '../storage/index.ts';
+import type { TableCacheOptions, WorkerFaults } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import { startCore } from './coordinator-core.ts';
 import { addInProcessWorkers } from './in-process-workers.ts';
@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly externalRoots?: readonly string[] | undefined;
   /** Where `s3://` is; default: AWS, as the environment says. */
   readonly s3?: S3Options | undefined;
+  /** What each worker keeps of tables on S3. */
+  readonly tableCache?: TableCacheOptions | undefined;
   /** Workers in this process; default 1. */
   readonly workers?: number | undefined;
   /** Of each worker; default: the cores, shared evenly. */
@@ -25,6 +27,8 @@ export interface EngineOptions {
   /** Folder for exchanged and spilled data; default: `spool` in SKEIN_HOME, or one in the system's temporary folder. */
   readonly spoolDir?: string | undefined;
   readonly limits?: Partial<QueryLimits> | undefined;
+  /** For tests: stands between every store and its users. */
+  readonly wrapStore?: ((store: ObjectStore) => ObjectStore) | undefined;
   /** For tests: makes tasks of a worker, counted from 0, fail or wait. */
   readonly faults?: ((worker: number) => WorkerFaults) | undefined;
 }
@@ -47,6 +51,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       data: options.data,
       externalRoots: options.externalRoots ?? [],
       s3: options.s3 ?? {},
+      wrapStore: options.wrapStore,
       share: shares.coordinator,
       spoolDir,
       token: undefined,
@@ -59,6 +64,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       share: shares.worker,
       spoolDir,
       token: undefined,
+      tableCache: options.tableCache,
       faults: options.faults,
     };
     await addInProcessWorkers(core, inProcess, closers);

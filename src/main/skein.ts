@@ -31,6 +31,13 @@ export interface EmbeddedOptions {
     /** The bucket in the path instead of in the host name. */
     readonly forcePathStyle?: boolean;
   };
+  /** What each worker keeps of tables on S3. */
+  readonly tableCache?: {
+    /** Where it outlives the engine; engines may share it. Default: in the spool, and gone with it. */
+    readonly folder?: string;
+    /** Default 10 GiB. */
+    readonly maxBytes?: number;
+  };
   /** Default 1. */
   readonly workers?: number;
   /** Of each worker; default: the cores, shared evenly. */

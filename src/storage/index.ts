@@ -41,7 +41,7 @@ export {
   inlineDeletionVector,
   readDeletionVector,
 } from './delta/deletion-vector.ts';
-export { DeltaLog } from './delta/delta-log.ts';
+export { type CheckPlace, DeltaLog } from './delta/delta-log.ts';
 export {
   assignColumnMapping,
   fieldsToSchema,
@@ -59,7 +59,7 @@ export { eachRun, type RowRuns, RowRunsBuilder, uniteRowRuns } from './delta/row
 export { formatSharding, parseSharding, shardingProperty } from './delta/sharding-property.ts';
 export { lowestProtocol, neededFeatures, splitFeatureRequests } from './delta/table-features.ts';
 export { type DeltaProperties, deltaProperties, validateProperties } from './delta/table-properties.ts';
-export { formatLocation, parseLocation, splitLocation } from './object-store/location.ts';
+export { formatLocation, parseLocation, shownLocation, splitLocation } from './object-store/location.ts';
 export type { ObjectInfo, ObjectStore, PutBody } from './object-store/object-store.ts';
 export { ObjectStores } from './object-store/object-stores.ts';
 export type { S3Options } from './object-store/s3-connection.ts';

@@ -4,16 +4,14 @@ import type { Clock, Random } from '../common/index.ts';
 import { type ObjectStore, ObjectStores, RangeCache, type RangeCacheStats } from '../storage/index.ts';
 import { DeltaFiles } from './delta/index.ts';
 
-export interface TableCacheOptions {
-  /** For the cache alone. DuckDB has to be allowed to read it. */
-  readonly folder: string;
-  readonly maxBytes: number;
-}
-
 export interface TableFilesOptions {
   /** Default: some of its own, for S3 as the environment says. */
   readonly stores?: ObjectStores | undefined;
-  readonly cache: TableCacheOptions;
+  readonly cache: {
+    /** For the cache alone. DuckDB has to be allowed to read it. */
+    readonly folder: string;
+    readonly maxBytes: number;
+  };
   readonly clock: Clock;
   readonly random: Random;
 }

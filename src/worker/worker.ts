@@ -20,13 +20,14 @@ import {
   WorkerStatusSchema,
 } from '../rpc/index.ts';
 import type { ObjectStores } from '../storage/index.ts';
+import { type ClaimedFolder, claimFolder } from './claim-folder.ts';
 import { FragmentRuntime } from './fragment-runtime.ts';
 import { GrowingDuckDb } from './growing-duckdb.ts';
 import { hostId } from './host-identity.node.ts';
 import { ProcessLoad } from './process-load.node.ts';
 import { type QueryTask, QueryTasks } from './query-tasks.ts';
 import { Spool } from './spool.ts';
-import { type TableCacheOptions, TableFiles } from './table-files.ts';
+import { TableFiles } from './table-files.ts';
 import type { OpenStore } from './write/table-writer.ts';
 
 export interface WorkerOptions {
@@ -50,11 +51,18 @@ export interface WorkerOptions {
   readonly stores?: ObjectStores | undefined;
   /** Stores of tables that tasks write; default: of `stores`. */
   readonly openStore?: OpenStore | undefined;
-  /** For files of tables that lie elsewhere. Default: in the spool, and gone with it. */
+  /** What is kept of remote files of tables. */
   readonly tableCache?: TableCacheOptions | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly faults?: WorkerFaults;
+}
+
+export interface TableCacheOptions {
+  /** Where it outlives the worker; workers may share it. Default: in the spool, and gone with it. */
+  readonly folder?: string | undefined;
+  /** Default 10 GiB. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** For tests: makes tasks fail, hang or wait. */
@@ -78,6 +86,7 @@ export class Worker implements WorkerClient {
   readonly #self: Holder;
   readonly #reader: ExchangeReader;
   readonly #tableFiles: TableFiles;
+  readonly #cache: ClaimedFolder;
   readonly #duckdb: GrowingDuckDb;
   readonly #slots: Semaphore;
   readonly #load: ProcessLoad;
@@ -90,7 +99,7 @@ export class Worker implements WorkerClient {
   #memoryUsed = 0;
   #spoolFree = 0;
 
-  private constructor(options: WorkerOptions, spool: Spool, tableFiles: TableFiles, cacheFolder: string) {
+  private constructor(options: WorkerOptions, spool: Spool, tableFiles: TableFiles, cache: ClaimedFolder) {
     const { clock, threads, memoryBytes, token, faults } = options;
     this.#options = options;
     this.id = options.workerId;
@@ -103,11 +112,12 @@ export class Worker implements WorkerClient {
       threads,
       memoryBytes,
       tempDirectory: spool.spillDir,
-      writeRoots: [spool.root, cacheFolder],
+      writeRoots: [spool.root, cache.folder],
       keepJoinOrder: true,
       clock,
     });
     this.#tableFiles = tableFiles;
+    this.#cache = cache;
     this.#reader = new ExchangeReader({
       dir: spool.inputDir,
       ownRoot: spool.root,
@@ -122,22 +132,30 @@ export class Worker implements WorkerClient {
   /** @throws SkeinError when the spool folder or a data folder cannot be used */
   static async start(options: WorkerOptions): Promise<Worker> {
     const spool = await Spool.open({ dir: options.spoolDir, clock: options.clock, random: options.random });
-    const cache = options.tableCache ?? {
-      folder: path.join(spool.root, 'tables'),
-      maxBytes: defaultTableCacheBytes,
-    };
-    const worker = await TableFiles.open({ ...options, cache }).then(
-      (tableFiles) => new Worker(options, spool, tableFiles, cache.folder),
-      async (error: unknown) => {
-        await spool.close();
-        throw error;
-      },
-    );
+    const worker = await Worker.#openOn(spool, options).catch(async (error: unknown) => {
+      await spool.close();
+      throw error;
+    });
     try {
       if (options.readRoots !== undefined) await worker.allowReading(options.readRoots);
       return worker;
     } catch (error) {
       await worker.close();
+      throw error;
+    }
+  }
+
+  static async #openOn(spool: Spool, options: WorkerOptions): Promise<Worker> {
+    const { folder: shared, maxBytes = defaultTableCacheBytes } = options.tableCache ?? {};
+    const cache: ClaimedFolder =
+      shared === undefined
+        ? { folder: path.join(spool.root, 'tables'), release: async () => undefined }
+        : await claimFolder(path.resolve(shared), options.random);
+    try {
+      const tableFiles = await TableFiles.open({ ...options, cache: { folder: cache.folder, maxBytes } });
+      return new Worker(options, spool, tableFiles, cache);
+    } catch (error) {
+      await cache.release();
       throw error;
     }
   }
@@ -220,6 +238,7 @@ export class Worker implements WorkerClient {
     this.#duckdb.close();
     await this.#reader.close();
     await this.#tableFiles[Symbol.asyncDispose]();
+    await this.#cache.release();
     await this.spool.close();
   }
 

@@ -89,7 +89,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   const files = new WarehouseCatalog({
     store: stores.open(dataDir),
     openStore: (location) => stores.open(location),
-    openLog: (store) => new DeltaLog({ store, parquet }),
+    openLog: (store, checkPlace) => new DeltaLog({ store, parquet, checkPlace }),
     inspect: async (kind, files, keys, signal, given) => {
       await using connection = await duckdb.connect();
       return await inspectFiles(connection, kind, files, keys, signal, given);

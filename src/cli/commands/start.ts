@@ -12,6 +12,8 @@ REST (POST /query, GET /openapi.json), skein query --server, or the Node client.
     's3Endpoint',
     's3Region',
     's3PathStyle',
+    'tableCache',
+    'tableCacheSize',
     'workers',
     'port',
     'host',

@@ -9,6 +9,7 @@ import {
   RowRunsBuilder,
   randomUuid,
   readDeletionVector,
+  splitLocation,
   uniteRowRuns,
 } from '../../storage/index.ts';
 import type { DeltaTarget } from './delta-target.ts';
@@ -51,7 +52,11 @@ export async function deletionsOf(
     const before =
       deletionVector === undefined
         ? undefined
-        : await readDeletionVector(table.store, deletionVector, context.signal);
+        : await readDeletionVector(table.store, deletionVector, context.signal, (location) => {
+            // A clone's may lie in the table that it was made of.
+            const { root, key } = splitLocation(location);
+            return { store: context.store(root), key };
+          });
     const rows = builder.build();
     deletions.push({ file, rows: before === undefined ? rows : uniteRowRuns(before, rows) });
   }

@@ -1,3 +1,4 @@
+import { systemRandom } from '../../common/index.ts';
 import { type ColumnRules, type DeltaSnapshot, nextIdentities } from '../../storage/index.ts';
 import { formatType, quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
 
@@ -20,8 +21,11 @@ export interface TableRowsRequest {
   readonly shard: string | undefined;
 }
 
-/** Marks the errors of rows that the table's rules refuse; the rule's text follows. */
-export const violationMark = 'skein-row-violates:';
+/**
+ * Marks the errors of rows that the table's rules refuse; the rule's text follows. Not to be guessed: an error that a
+ * user's own SQL makes must not pass for one.
+ */
+export const violationMark = `skein-row-violates-${systemRandom.token(16)}:`;
 /** Name of the INTEGER column behind the table's own: the shard of the row. */
 const shardColumn = '_skein_shard';
 

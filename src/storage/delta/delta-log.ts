@@ -12,6 +12,7 @@ import type { DeltaSnapshot } from './delta-snapshot.ts';
 import { commitFingerprint, listFromLastCheckpoint, listLog } from './list-log.ts';
 import { loadState, readCommitInfo, readEntries, readEntry, snapshotOf } from './load-snapshot.ts';
 import { commitKey, earliestVersion, type LogEntryFile, type LogListing, segmentOf } from './log-files.ts';
+import { filesOf, placesElsewhere } from './named-places.ts';
 import type { ParquetRows } from './parquet-rows.ts';
 import { isDamaged } from './read-checkpoint.ts';
 import { type LogState, Replay } from './replay.ts';
@@ -20,7 +21,12 @@ export interface DeltaLogOptions {
   /** Rooted at the table. */
   readonly store: ObjectStore;
   readonly parquet: ParquetRows;
+  /** Throws where a table, or a file that its log names, may not be read: a log may have been written by anybody. */
+  readonly checkPlace?: CheckPlace | undefined;
 }
+
+/** @param location of a folder or a file @throws SkeinError 42501 */
+export type CheckPlace = (location: string) => Promise<void>;
 
 export interface SnapshotOptions {
   readonly version?: number;
@@ -66,6 +72,8 @@ interface Latest {
 export class DeltaLog {
   readonly #store: ObjectStore;
   readonly #parquet: ParquetRows;
+  readonly #checkPlace: CheckPlace | undefined;
+  readonly #checked = new WeakSet<DeltaSnapshot>();
   #latest: Latest | undefined;
   #loading: Promise<DeltaSnapshot> | undefined;
   /** Begins when the load that is under way has ended. */
@@ -73,7 +81,8 @@ export class DeltaLog {
   /** Least recently used first. */
   readonly #kept = new Map<number, DeltaSnapshot>();
 
-  constructor({ store, parquet }: DeltaLogOptions) {
+  constructor({ store, parquet, checkPlace }: DeltaLogOptions) {
+    this.#checkPlace = checkPlace;
     this.#store = store;
     this.#parquet = parquet;
   }
@@ -92,9 +101,25 @@ export class DeltaLog {
   /**
    * One version of the table, whole or not at all.
    * @throws SkeinError 42P01 where there is no table; 22023 for a version or time outside of what is there, naming the
-   *   range; 0A000 for a table that needs what this reader does not know; XX001 naming a file that is damaged or missing
+   *   range; 0A000 for a table that needs what this reader does not know; XX001 naming a file that is damaged or missing;
+   *   42501 where its log names files that may not be read
    */
-  async snapshot({ version, timestampMs, signal }: SnapshotOptions = {}): Promise<DeltaSnapshot> {
+  async snapshot(options: SnapshotOptions = {}): Promise<DeltaSnapshot> {
+    const snapshot = await this.#snapshot(options);
+    if (this.#checkPlace !== undefined && !this.#checked.has(snapshot)) {
+      await this.#checkFiles([this.location], snapshot.files);
+      this.#checked.add(snapshot);
+    }
+    return snapshot;
+  }
+
+  async #checkFiles(first: readonly string[], files: Parameters<typeof placesElsewhere>[1]): Promise<void> {
+    const check = this.#checkPlace;
+    if (check === undefined) return;
+    for (const place of [...first, ...placesElsewhere(this.location, files)]) await check(place);
+  }
+
+  async #snapshot({ version, timestampMs, signal }: SnapshotOptions): Promise<DeltaSnapshot> {
     signal?.throwIfAborted();
     if (timestampMs !== undefined) return await this.#asOf(timestampMs, signal);
     if (version !== undefined) return await this.#versioned(version, signal);
@@ -151,6 +176,7 @@ export class DeltaLog {
     for (let version = from; version <= to; version++) {
       if (!listing.commits.has(version)) throw await this.#noVersion(version, signal);
       const actions = await readEntry(this.#store, commitKey(version), signal);
+      await this.#checkFiles([], filesOf(actions));
       const timestampMs = commitInfoOf(actions)?.inCommitTimestamp ?? times.get(version) ?? 0;
       yield { version, timestampMs, actions };
     }

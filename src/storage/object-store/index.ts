@@ -7,6 +7,7 @@ export {
   parseLocation,
   relativeKey,
   resolveLocation,
+  shownLocation,
   splitLocation,
 } from './location.ts';
 export { checkKey, compareKeys } from './object-key.ts';

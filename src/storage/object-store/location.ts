@@ -46,6 +46,13 @@ export function formatLocation(location: Location): string {
   }
 }
 
+/** For people: without what may hold a secret, a name and password before the host or a signature behind `?`. */
+export function shownLocation(text: string): string {
+  return text
+    .replace(/^([a-z0-9+.-]+:\/\/)[^/]*@/i, '$1...@')
+    .replace(/^([a-z0-9+.-]+:\/\/[^?]*)\?.*$/is, '$1?...');
+}
+
 /** A location and a key, relative to it, as one location. */
 export function joinLocation(root: string, key: string): string {
   checkKey(key);

@@ -14,6 +14,8 @@ export interface ObjectStoresOptions {
   readonly random: Random;
   readonly s3?: S3Options;
   readonly s3Limits?: Partial<S3Limits>;
+  /** For tests: stands between every store and its users. */
+  readonly wrap?: ((store: ObjectStore) => ObjectStore) | undefined;
 }
 
 /** Opens object stores by their location. They share connections, and memory stores of one name their objects. */
@@ -23,8 +25,10 @@ export class ObjectStores {
   readonly #s3: S3Connection;
   readonly #memory = new Map<string, MemoryObjects>();
   readonly #open = new Map<string, ObjectStore>();
+  readonly #wrap: (store: ObjectStore) => ObjectStore;
 
-  constructor({ clock, random, s3, s3Limits }: ObjectStoresOptions) {
+  constructor({ clock, random, s3, s3Limits, wrap }: ObjectStoresOptions) {
+    this.#wrap = wrap ?? ((store) => store);
     this.#clock = clock;
     this.#random = random;
     this.#s3 = new S3Connection(s3 ?? {}, {
@@ -44,7 +48,7 @@ export class ObjectStores {
     const root = formatLocation(location);
     const known = this.#open.get(root);
     if (known !== undefined) return known;
-    const store = this.#create(root, location);
+    const store = this.#wrap(this.#create(root, location));
     const [oldest] = this.#open.keys();
     if (this.#open.size >= storesKept && oldest !== undefined) this.#open.delete(oldest);
     this.#open.set(root, store);
