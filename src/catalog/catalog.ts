@@ -27,6 +27,48 @@ export interface Catalog {
   /** Locations that hold the tables' files, the warehouse's first: what workers must be able to read. */
   readonly roots: readonly string[];
   readonly names: CatalogNames;
+  readonly files: CatalogFiles;
+}
+
+/** A file as it lies in its store. */
+export interface FoundFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+  readonly etag: string;
+}
+
+export interface FoundFiles {
+  /** Sorted by path; at least one. */
+  readonly files: readonly FoundFile[];
+  /** Names of `key=value` folders that every file lies in, outermost first. */
+  readonly partitionKeys: readonly string[];
+}
+
+/** Files that are no tables: what statements load and export. */
+export interface CatalogFiles {
+  /**
+   * @param location a file, a folder, or a pattern with `*`, `?`, `[a-z]` and `**`; a relative one lies below the warehouse
+   * @throws SkeinError 42501 where a file does not lie below the warehouse or a root that the operator named, links
+   * resolved; 58P01 where there is none; 22023 for no location
+   */
+  find(location: string, signal: AbortSignal): Promise<FoundFiles>;
+  /** The one spelling of where a file or folder may be put. @throws SkeinError as `find` */
+  checkTarget(location: string): Promise<string>;
+  /**
+   * Files as a table that no catalog has.
+   * @param files on this node's disk
+   * @param options of DuckDB's reader, as SQL literals
+   * @throws SkeinError naming the file that cannot be read
+   */
+  open(
+    name: string,
+    kind: 'parquet' | 'csv' | 'json',
+    files: FoundFiles,
+    options: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<TableSnapshot>;
 }
 
 /**

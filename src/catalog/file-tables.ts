@@ -58,7 +58,11 @@ export class FileTables {
     const fingerprint = [JSON.stringify(options), ...files].join('\n');
     let entry = this.#entries.get(key);
     if (entry?.fingerprint !== fingerprint) {
-      entry = { fingerprint, table: this.#open(key, listed, options) };
+      // Not a query's signal: what is learned here serves every query after it.
+      const { signal } = new AbortController();
+      const what = `table "${key.replace(/^main\./, '')}"`;
+      const table = openListed(this.#inspect, key, what, listed, options, signal).catch(toSkeinError);
+      entry = { fingerprint, table };
       this.#entries.set(key, entry);
     }
     const table = await entry.table;
@@ -77,48 +81,48 @@ export class FileTables {
       this.#entries.delete(key);
     }
   }
+}
 
-  async #open(
-    key: string,
-    listed: ListedTable,
-    options: Readonly<Record<string, string>>,
-  ): Promise<TableSnapshot | SkeinError> {
-    try {
-      // Not a query's signal: what is learned here serves every query after it.
-      const { signal } = new AbortController();
-      const { kind, files, partitionKeys } = listed;
-      const found = await this.#inspect(kind, files, partitionKeys, signal, options);
-      return {
-        name: key,
-        schema: found.schema,
-        format: found.format,
-        files: files.map(
-          ({ path, bytes, modifiedMs }): TableFile => ({
-            path,
-            bytes,
-            modifiedMs,
-            rowGroups: found.rowGroups.get(path),
-          }),
-        ),
-        rowCount: found.rowCount,
-        bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-        statistics: found.statistics,
-      };
-    } catch (error) {
-      return unreadable(key, listed, toSkeinError(error));
-    }
+/** Looks into files. @param what as errors name them @throws SkeinError naming the file at fault */
+export async function openListed(
+  inspect: InspectFiles,
+  key: string,
+  what: string,
+  { kind, files, partitionKeys }: ListedTable,
+  options: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<TableSnapshot> {
+  try {
+    const found = await inspect(kind, files, partitionKeys, signal, options);
+    return {
+      name: key,
+      schema: found.schema,
+      format: found.format,
+      files: files.map(
+        ({ path, bytes, modifiedMs }): TableFile => ({
+          path,
+          bytes,
+          modifiedMs,
+          rowGroups: found.rowGroups.get(path),
+        }),
+      ),
+      rowCount: found.rowCount,
+      bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+      statistics: found.statistics,
+    };
+  } catch (error) {
+    throw signal.aborted ? error : unreadable(what, files, toSkeinError(error));
   }
 }
 
-/** The error of a table whose files cannot be opened, naming the file where the cause does not. */
-function unreadable(key: string, listed: ListedTable, cause: SkeinError): SkeinError {
-  const [first] = listed.files;
+/** The error of files that cannot be opened, naming the file where the cause does not. */
+function unreadable(what: string, files: ListedTable['files'], cause: SkeinError): SkeinError {
+  const [first] = files;
   assert(first !== undefined, 'a listed table has files');
-  const named = listed.files.some((file) => cause.message.includes(file.path));
+  const named = files.some((file) => cause.message.includes(file.path));
   const where = named
     ? ''
-    : ` (${listed.files.length === 1 ? first.path : `among ${listed.files.length} files of ${first.path}`})`;
+    : ` (${files.length === 1 ? first.path : `among ${files.length} files of ${first.path}`})`;
   const sqlState = cause.sqlState === SqlState.internalError ? SqlState.dataCorrupted : cause.sqlState;
-  const name = key.replace(/^main\./, '');
-  return new SkeinError(sqlState, `table "${name}" cannot be read${where}: ${cause.message}`, { cause });
+  return new SkeinError(sqlState, `${what} cannot be read${where}: ${cause.message}`, { cause });
 }

@@ -1,8 +1,11 @@
 export type {
   Catalog,
   CatalogComment,
+  CatalogFiles,
   CatalogNames,
   CatalogSnapshot,
+  FoundFile,
+  FoundFiles,
   FoundObject,
   NewTable,
   OpenedDeltaTable,

@@ -5,7 +5,7 @@ import { checkFolder } from './external-location.node.ts';
 export type FileKind = 'parquet' | 'csv' | 'json';
 
 /** A file as it lies in its store. */
-interface ListedFile {
+export interface ListedFile {
   /** Absolute. */
   readonly path: string;
   readonly bytes: number;
@@ -127,7 +127,7 @@ function tableNameOfFile(name: string): string | undefined {
   return match === null || match.index === 0 ? undefined : name.slice(0, match.index);
 }
 
-function kindOf(path: string): FileKind {
+export function kindOf(path: string): FileKind {
   switch (extension.exec(path)?.[1]?.toLowerCase()) {
     case 'parquet':
       return 'parquet';
@@ -139,7 +139,7 @@ function kindOf(path: string): FileKind {
   }
 }
 
-function listedFile(store: ObjectStore, { key, bytes, modifiedMs, etag }: ObjectInfo): ListedFile {
+export function listedFile(store: ObjectStore, { key, bytes, modifiedMs, etag }: ObjectInfo): ListedFile {
   return { path: `${store.root === '/' ? '' : store.root}/${key}`, bytes, modifiedMs, etag };
 }
 
@@ -186,7 +186,7 @@ async function listFolder(
 }
 
 /** @throws SkeinError 0A000 where a Delta table lies deeper: its files may belong to older versions */
-async function listFiles(
+export async function listFiles(
   store: ObjectStore,
   prefix: string,
   signal: AbortSignal,
@@ -209,7 +209,7 @@ async function listFiles(
   return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function partitionKeys(folder: string, files: readonly ListedFile[]): readonly string[] {
+export function partitionKeys(folder: string, files: readonly ListedFile[]): readonly string[] {
   const keysOf = (path: string): readonly string[] =>
     path
       .slice(folder.length + 1)

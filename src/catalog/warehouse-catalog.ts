@@ -3,6 +3,7 @@ import type { ObjectStore, TableSnapshot } from '../storage/index.ts';
 import type {
   Catalog,
   CatalogComment,
+  CatalogFiles,
   CatalogNames,
   CatalogSnapshot,
   SnapshotOptions,
@@ -17,6 +18,7 @@ import { type Listing, listLocation, listTables } from './list-tables.ts';
 import { nameTables, type TablePlace, tablePlaces } from './name-tables.ts';
 import { SharedLook } from './shared-look.ts';
 import { type SnapshotParts, sameParts } from './snapshot-parts.ts';
+import { WarehouseFiles } from './warehouse-files.ts';
 import { undefinedTable, WarehouseNames } from './warehouse-names.ts';
 
 export interface WarehouseOptions {
@@ -44,9 +46,10 @@ const loadsAtOnce = 8;
 export class WarehouseCatalog implements Catalog {
   readonly roots: readonly string[];
   readonly names: CatalogNames;
+  readonly files: CatalogFiles;
   readonly #options: WarehouseOptions;
   readonly #log: CatalogLog;
-  readonly #files: FileTables;
+  readonly #fileTables: FileTables;
   readonly #delta: DeltaTables;
   readonly #looking: SharedLook<Listing>;
   #listing: Listing | undefined;
@@ -57,11 +60,12 @@ export class WarehouseCatalog implements Catalog {
     this.#options = options;
     this.roots = [options.store.root, ...options.externalRoots];
     this.#log = new CatalogLog(options);
-    this.#files = new FileTables(options.inspect);
+    this.#fileTables = new FileTables(options.inspect);
     const { openStore, openLog } = options;
     const checkPlace = (location: string): Promise<void> => checkExternalLocation(location, this.roots);
     this.#delta = new DeltaTables(openStore, (store) => openLog(store, checkPlace));
     this.#looking = new SharedLook(() => this.#look());
+    this.files = new WarehouseFiles({ ...options, root: options.store.root, roots: this.roots });
     this.names = new WarehouseNames({
       root: options.store.root,
       roots: this.roots,
@@ -121,7 +125,7 @@ export class WarehouseCatalog implements Catalog {
   }
 
   #known({ key, location, content }: TablePlace): TableSnapshot | SkeinError | undefined {
-    return content.kind === 'delta' ? this.#delta.known(location, key) : this.#files.known(key);
+    return content.kind === 'delta' ? this.#delta.known(location, key) : this.#fileTables.known(key);
   }
 
   async #load({ key, location, content }: TablePlace): Promise<TableSnapshot | SkeinError> {
@@ -129,13 +133,13 @@ export class WarehouseCatalog implements Catalog {
       case 'delta':
         return await this.#delta.load(location, key);
       case 'listed':
-        return await this.#files.load(key, content.listed, {});
+        return await this.#fileTables.load(key, content.listed, {});
       case 'files': {
         try {
           const { signal } = new AbortController();
           await checkExternalLocation(location, this.roots);
           const listed = await listLocation(this.#options.openStore, location, content.format, signal);
-          return await this.#files.load(key, listed, content.options);
+          return await this.#fileTables.load(key, listed, content.options);
         } catch (error) {
           if (error instanceof SkeinError) return error;
           throw error;
@@ -157,7 +161,7 @@ export class WarehouseCatalog implements Catalog {
       if (table instanceof SkeinError) broken.set(key, table);
       else if (table !== undefined) tables.set(key, table);
     });
-    this.#files.retain(new Set(places.map(({ key }) => key)));
+    this.#fileTables.retain(new Set(places.map(({ key }) => key)));
     this.#delta.retain(new Set(places.map(({ location }) => location)));
     const parts: SnapshotParts = {
       tables,

@@ -63,6 +63,8 @@ export interface QueryServiceOptions {
   readonly timeZone: string;
   /** Stores of tables. Undefined: statements write none. */
   readonly openStore?: (location: string) => ObjectStore;
+  /** Folder for files of statements, which DuckDB here may read and write. Undefined: COPY and loads do not work. */
+  readonly scratchDir?: string;
   readonly limits?: Partial<QueryLimits>;
 }
 
@@ -342,6 +344,7 @@ class CoordinatorQueryService implements QueryService {
       background: this.#background,
       openStore: this.#options.openStore ?? refuseStore,
       maxRows: this.#limits.memoryRows,
+      scratchDir: this.#options.scratchDir,
       explain: (explain) => this.#explanation(record, explain, record.plan),
       keep: (batch) => this.#kept.keep(record.id, batch.schema, { kind: 'memory', batches: [batch] }),
       end: (error) => this.#end(record, error),
@@ -369,9 +372,14 @@ class CoordinatorQueryService implements QueryService {
     };
     touch();
     record.onEnd.push(() => cancelTimer());
-    return watched(batches, touch, () => {
-      // A generator that has not started yet does not notice that it is ended.
-      if (!record.hasEnded) record.controller.abort(canceledError());
+    return watched(batches, {
+      // Whoever waits for rows has not gone, however long they take.
+      onAsked: () => cancelTimer(),
+      onGiven: touch,
+      onReturn: () => {
+        // A generator that has not started yet does not notice that it is ended.
+        if (!record.hasEnded) record.controller.abort(canceledError());
+      },
     });
   }
 

@@ -1,5 +1,19 @@
 export { createQueryService, type QueryServiceOptions } from './create-query-service.ts';
 export {
+  createIngestService,
+  type IngestLimits,
+  type IngestServiceOptions,
+} from './ingest/create-ingest-service.ts';
+export type {
+  AppendRequest,
+  AppendResult,
+  IngestService,
+  LoadBody,
+  LoadRequest,
+  LoadResult,
+  LoadSource,
+} from './ingest/ingest-service.ts';
+export {
   type MemberEvent,
   Membership,
   type MembershipLimits,

@@ -6,6 +6,7 @@ import type {
   SystemRows,
 } from '../duckdb/index.ts';
 import type { RunTaskRequest, RunTaskResponse, TaskStats } from '../rpc/index.ts';
+import type { WrittenFile } from '../storage/index.ts';
 import type { RecordBatch, Schema } from '../types/index.ts';
 
 /** What the service needs of the shadow catalog. */
@@ -23,6 +24,17 @@ export interface Binder {
 export interface FragmentRunner {
   runToSpool(request: RunTaskRequest, signal: AbortSignal): Promise<RunTaskResponse>;
   stream(request: RunTaskRequest, signal: AbortSignal): Promise<FragmentStream>;
+  /** Puts the rows into the table that the request writes, from here. */
+  writeTable(
+    request: RunTaskRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly files: readonly WrittenFile[]; readonly stats: TaskStats }>;
+  /** Writes the rows to a file or folder in the spool. @param target `options`: of DuckDB's COPY, as SQL */
+  exportRows(
+    request: RunTaskRequest,
+    target: { readonly path: string; readonly options: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly rows: number; readonly stats: TaskStats }>;
   /** Stops what runs under the query's id and deletes its files. */
   dropQuery(queryId: string): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index
 import { planWrite, type WriteSink } from '../planner/index.ts';
 import { type TableSnapshot, type TableWrite, writtenFileColumns } from '../storage/index.ts';
 import type { Schema } from '../types/index.ts';
-import { buildWholeWrite, buildWrite } from './execution/build-execution.ts';
+import { buildLocal, buildWholeWrite, buildWrite } from './execution/build-execution.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
 import {
   type BoundRun,
@@ -37,6 +37,26 @@ export async function prepareWrite(
     );
   }
   return planBound(bound, write(bound.columns), layout ?? { kind: 'auto' }, withTables(context, versions));
+}
+
+/**
+ * As `prepareWrite`, of a query whose files only the coordinator has: its root is all of it, and writes.
+ * @returns the plan, whose result is the query's, and what is to be written of it
+ */
+export async function prepareLocalWrite(
+  { query, write }: Pick<WriteRequest, 'query' | 'write'>,
+  params: QueryRequest['params'],
+  context: PrepareContext,
+): Promise<{ readonly plan: ExecutionPlan; readonly table: TableWrite }> {
+  const bound = await bindQuery(query.sql, query.offset ?? 0, params, context);
+  if (bound.kind === 'catalog') throw new Error('a query of staged files reads the catalog');
+  const original = originalQuery(bound, context);
+  const plan = buildLocal(
+    withNote(original, 'runs on the coordinator, where its files are'),
+    context.snapshot.tables,
+    true,
+  );
+  return { plan, table: write(bound.columns) };
 }
 
 function planBound(

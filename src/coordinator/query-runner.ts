@@ -1,5 +1,6 @@
 import type { Catalog, CatalogSnapshot } from '../catalog/index.ts';
 import { type Clock, type Random, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
+import type { RunTaskRequest, TaskStats } from '../rpc/index.ts';
 import { type SqlValue, scalar, wireType } from '../types/index.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
 import { QueryRun } from './execution/query-run.ts';
@@ -118,6 +119,36 @@ export class QueryRunner {
       if (record.signal.aborted) throw toSkeinError(record.signal.reason);
       run.start();
       return await allRootRows(run, this.options.runtime, maxRows, tooMany);
+    } finally {
+      run.cancel();
+      record.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /**
+   * Runs to its end what `newRun` gave, its root by `root`, which may run again until the run has ended well. It stops
+   * when the query does.
+   */
+  async runRoot<T extends { readonly stats: TaskStats }>(
+    record: QueryRecord,
+    run: QueryRun,
+    root: (request: RunTaskRequest, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const onAbort = (): void => run.cancel(toSkeinError(record.signal.reason));
+    record.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (record.signal.aborted) throw toSkeinError(record.signal.reason);
+      run.start();
+      for (;;) {
+        const attempt = await run.nextRoot();
+        try {
+          const result = await root(attempt.request, attempt.signal);
+          run.rootSucceeded(attempt, result.stats);
+          return result;
+        } catch (error) {
+          run.rootFailed(attempt, error);
+        }
+      }
     } finally {
       run.cancel();
       record.signal.removeEventListener('abort', onAbort);

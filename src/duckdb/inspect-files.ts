@@ -197,7 +197,8 @@ function jsonOptions(columns: Schema): Readonly<Record<string, string>> {
   return { auto_detect: 'false', format: `'auto'`, columns: columnsLiteral(columns) };
 }
 
-function columnsLiteral(columns: readonly Column[]): string {
+/** `{'a': 'BIGINT'}`: the parameter `columns` of DuckDB's readers of text. */
+export function columnsLiteral(columns: readonly Column[]): string {
   const entries = columns.map(
     (column) => `${quoteIdentifier(column.name)}: ${quoteLiteral(formatType(column.type))}`,
   );

@@ -4,7 +4,9 @@ import { join, resolve } from 'node:path';
 import { type InspectFiles, WarehouseCatalog } from '../catalog/index.ts';
 import { SkeinError, SqlState, systemClock, systemRandom, workerId } from '../common/index.ts';
 import {
+  createIngestService,
   createQueryService,
+  type IngestService,
   Membership,
   type MembershipLimits,
   type QueryLimits,
@@ -44,6 +46,8 @@ export interface CoreOptions {
 /** A coordinator without doors and without workers. */
 export interface CoordinatorCore {
   readonly queryService: QueryService;
+  /** To be closed before the query service, so that it can commit what it took. */
+  readonly ingest: IngestService;
   readonly members: Membership;
   /** Folders with table files on this machine: what workers must be able to read. */
   readonly dataRoots: readonly string[];
@@ -124,6 +128,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     closers.add(() => members.close());
     const shadow = await ShadowCatalog.create(systemClock);
     closers.add(() => shadow.close());
+    const scratchDir = join(spool.root, 'statements');
     const queryService = createQueryService({
       catalog,
       members,
@@ -135,10 +140,18 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       duckdbVersion: DuckDb.version(),
       timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       openStore,
+      scratchDir,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     closers.add(() => queryService.close());
-    return { queryService, members, dataRoots: localRoots, stores, close: () => closers.close() };
+    const ingest = createIngestService({
+      queryService,
+      clock: systemClock,
+      random: systemRandom,
+      scratchDir,
+    });
+    closers.add(() => ingest.close());
+    return { queryService, ingest, members, dataRoots: localRoots, stores, close: () => closers.close() };
   });
 }
 

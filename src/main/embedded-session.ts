@@ -1,6 +1,11 @@
 import {
+  type AppendedRow,
+  type AppendOptions,
   type ExplainOptions,
   explainQuery,
+  jsonLines,
+  type LoadOptions,
+  localFile,
   type QueryFilter,
   type QueryOptions,
   type QueryResult,
@@ -8,7 +13,14 @@ import {
   type Session,
   type StartedQuery,
 } from '../client/index.ts';
-import type { ClusterInfo, QueryInfo, QueryTree } from '../coordinator/index.ts';
+import type {
+  AppendResult,
+  ClusterInfo,
+  LoadResult,
+  LoadSource,
+  QueryInfo,
+  QueryTree,
+} from '../coordinator/index.ts';
 import type { Engine } from './engine.ts';
 import { keepAlive, keepAliveWhileRead } from './keep-alive.ts';
 
@@ -27,6 +39,24 @@ export class EmbeddedSession implements Session {
 
   explain(sql: string, options: ExplainOptions = {}): Promise<string> {
     return explainQuery((text, rest) => this.query(text, rest), sql, options);
+  }
+
+  async load(
+    table: string,
+    files: string | readonly string[],
+    { onServer = false, onProgress, ...options }: LoadOptions = {},
+  ): Promise<readonly LoadResult[]> {
+    const paths = typeof files === 'string' ? [files] : files;
+    const source: LoadSource = onServer ? { kind: 'paths', paths } : await localBodies(paths, onProgress);
+    return [await keptAlive(this.#engine.ingest.load({ table, source, ...options }))];
+  }
+
+  async append(
+    table: string,
+    rows: Iterable<AppendedRow>,
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    return await keptAlive(this.#engine.ingest.append({ table, lines: jsonLines(rows), ...options }));
   }
 
   async queries({ state, limit = 100 }: QueryFilter = {}): Promise<readonly QueryInfo[]> {
@@ -67,5 +97,37 @@ export class EmbeddedSession implements Session {
       batches: keepAliveWhileRead(handle.batches),
       stats: () => handle.info().stats,
     };
+  }
+}
+
+async function localBodies(
+  paths: readonly string[],
+  onProgress: LoadOptions['onProgress'],
+): Promise<Extract<LoadSource, { kind: 'bodies' }>> {
+  const opened = await Promise.all(paths.map(localFile));
+  const total = opened.reduce((sum, { bytes }) => sum + bytes, 0);
+  let read = 0;
+  return {
+    kind: 'bodies',
+    bodies: opened.map((file) => ({
+      name: file.name,
+      async *read() {
+        for await (const chunk of file.read()) {
+          read += chunk.byteLength;
+          onProgress?.(read / Math.max(1, total));
+          yield chunk;
+        }
+      },
+    })),
+  };
+}
+
+/** Rows that wait for others hold nothing that keeps the process from ending. */
+async function keptAlive<T>(work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1_000_000);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
   }
 }

@@ -1,4 +1,4 @@
-import type { QueryLimits, QueryService } from '../coordinator/index.ts';
+import type { IngestService, QueryLimits, QueryService } from '../coordinator/index.ts';
 import type { ObjectStore, S3Options } from '../storage/index.ts';
 import type { TableCacheOptions, WorkerFaults } from '../worker/index.ts';
 import { openAll } from './closers.ts';
@@ -36,6 +36,7 @@ export interface EngineOptions {
 /** A coordinator and its workers in one process, without a door. */
 export interface Engine {
   readonly queryService: QueryService;
+  readonly ingest: IngestService;
   /** Cancels what runs, stops the workers and deletes the scratch files. Nothing keeps the process alive then. */
   close(): Promise<void>;
 }
@@ -69,6 +70,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     await addInProcessWorkers(core, inProcess, closers);
     // Queries go first, while their workers can still be told to stop.
     closers.add(() => core.queryService.close());
-    return { queryService: core.queryService, close: () => closers.close() };
+    closers.add(() => core.ingest.close());
+    return { queryService: core.queryService, ingest: core.ingest, close: () => closers.close() };
   });
 }

@@ -66,6 +66,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const calls = coordinatorHttpHandler(core.members, token);
     const app = await createRestServer({
       queryService: core.queryService,
+      ingest: core.ingest,
       version,
       ...(token === undefined ? {} : { token }),
       ...(logger === undefined ? {} : { logger }),
@@ -78,13 +79,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.add(() => app.close());
     // First of all: clients learn what becomes of their queries while they can still be told.
     closers.add(() => core.queryService.close({ graceMs: options.drainMs ?? 0 }));
+    closers.add(() => core.ingest.close());
     const url = await app.listen({ host, port }).catch((cause: unknown) => {
       const problem = cause instanceof Error ? cause.message : String(cause);
       throw new SkeinError(SqlState.cannotConnectNow, `cannot listen on ${host}:${port}: ${problem}`, {
         cause,
       });
     });
-    return { url, queryService: core.queryService, close: () => closers.close() };
+    return { url, queryService: core.queryService, ingest: core.ingest, close: () => closers.close() };
   });
 }
 

@@ -1,5 +1,8 @@
 import {
+  type AppendedRow,
+  type AppendOptions,
   type ExplainOptions,
+  type LoadOptions,
   type QueryFilter,
   type QueryOptions,
   type QueryResult,
@@ -7,7 +10,7 @@ import {
   SkeinClient,
 } from '../client/index.ts';
 import { parseBytes } from '../common/index.ts';
-import type { ClusterInfo, QueryInfo, QueryTree } from '../coordinator/index.ts';
+import type { AppendResult, ClusterInfo, LoadResult, QueryInfo, QueryTree } from '../coordinator/index.ts';
 import { EmbeddedSession } from './embedded-session.ts';
 import { startEngine } from './engine.ts';
 
@@ -82,6 +85,18 @@ export class Skein implements Session {
 
   explain(sql: string, options?: ExplainOptions): Promise<string> {
     return this.#session.explain(sql, options);
+  }
+
+  load(
+    table: string,
+    files: string | readonly string[],
+    options?: LoadOptions,
+  ): Promise<readonly LoadResult[]> {
+    return this.#session.load(table, files, options);
+  }
+
+  append(table: string, rows: Iterable<AppendedRow>, options?: AppendOptions): Promise<AppendResult> {
+    return this.#session.append(table, rows, options);
   }
 
   queries(filter?: QueryFilter): Promise<readonly QueryInfo[]> {

@@ -11,7 +11,8 @@ import {
   type TaskStats,
   TaskStatsSchema,
 } from '../rpc/index.ts';
-import type { RecordBatch, Schema } from '../types/index.ts';
+import type { WrittenFile } from '../storage/index.ts';
+import { quoteIdentifier, quoteLiteral, type RecordBatch, type Schema } from '../types/index.ts';
 import type { DeltaFiles } from './delta/index.ts';
 import { findUnreadableFile } from './find-unreadable-file.ts';
 import { QueryTasks } from './query-tasks.ts';
@@ -31,6 +32,14 @@ export interface FragmentRuntimeOptions {
   /** Stores of tables that tasks write. Undefined: tasks here write none. */
   readonly openStore?: OpenStore | undefined;
   readonly deltaFiles: DeltaFiles;
+}
+
+/** Where and how a fragment's rows are written for others. */
+export interface ExportTarget {
+  /** Absolute: of a file, or of a folder where `options` make many. */
+  readonly path: string;
+  /** Of DuckDB's COPY, as SQL. */
+  readonly options: string;
 }
 
 /** A fragment's rows as they come. */
@@ -125,6 +134,52 @@ export class FragmentRuntime {
     }
   }
 
+  /**
+   * Runs a fragment and puts its rows into the table that it writes, from here.
+   * @returns the files, which nobody deletes any more unless the caller does
+   * @throws as runToSpool; nothing is left then
+   */
+  async writeTable(
+    request: RunTaskRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly files: readonly WrittenFile[]; readonly stats: TaskStats }> {
+    const { clock, openStore } = this.#options;
+    const store = openStore ?? refuseStore;
+    const planning = <T>(work: () => Promise<T>): Promise<T> => this.#planning(request, work);
+    return await this.#inScratch(
+      request,
+      signal,
+      async ({ connection, inputs, startedMs, task, dir, until }) => {
+        await using table = await writeTable({ connection, request, dir, store, planning, signal: until });
+        await task.recheckInputs();
+        if (until.aborted) throw abortReason(until);
+        table.keep();
+        const stats = toStats(inputs, clock.monotonic() - startedMs, { rows: table.rows, bytes: 0 }, table);
+        return { files: table.files, stats };
+      },
+    );
+  }
+
+  /**
+   * Runs a fragment and writes its rows for others than Skein, in the fragment's order.
+   * @param target a path within the spool
+   */
+  async exportRows(
+    request: RunTaskRequest,
+    target: ExportTarget,
+    signal: AbortSignal,
+  ): Promise<{ readonly rows: number; readonly stats: TaskStats }> {
+    const { clock } = this.#options;
+    return await this.#inScratch(request, signal, async ({ connection, inputs, startedMs, task, until }) => {
+      const { rowsChanged: rows } = await this.#planning(request, () =>
+        connection.run(exportStatement(request, target), until),
+      );
+      await task.recheckInputs();
+      if (until.aborted) throw abortReason(until);
+      return { rows, stats: toStats(inputs, clock.monotonic() - startedMs, { rows, bytes: 0 }) };
+    });
+  }
+
   /** Stops what runs for a query, deletes what is kept for it, and refuses its later attempts. Idempotent. */
   async dropQuery(id: string): Promise<void> {
     const { spool, reader } = this.#options;
@@ -141,6 +196,31 @@ export class FragmentRuntime {
   /** Stops everything, for this reason. @returns when nothing uses DuckDB and the spool any more */
   stop(reason: SkeinError): Promise<void> {
     return this.#tasks.stopAll(reason);
+  }
+
+  /** Gives an attempt its inputs and a scratch folder, and takes both back when the work is done. */
+  async #inScratch<T>(
+    request: RunTaskRequest,
+    signal: AbortSignal,
+    work: (scratch: Scratch) => Promise<T>,
+  ): Promise<T> {
+    const { spool } = this.#options;
+    const attempt = attemptOf(request);
+    const dir = await spool.createAttempt(attempt);
+    const running = this.#tasks.begin(attempt.queryId, signal);
+    const until = running.signal;
+    let task: TaskConnection | undefined;
+    try {
+      task = await this.#open(request, until);
+      const { connection, inputs, startedMs } = task;
+      return await work({ connection, inputs, startedMs, task, dir, until });
+    } catch (error) {
+      throw await this.#toTaskError(error, request, until);
+    } finally {
+      await task?.[Symbol.asyncDispose]().catch(() => {});
+      await spool.discardAttempt(attempt).catch(() => {});
+      running.end();
+    }
   }
 
   async #write(
@@ -231,6 +311,23 @@ export class FragmentRuntime {
     const skein = scratchError(error, spool.root);
     return (await findUnreadableFile(duckdb, deltaFiles, request, skein, signal)) ?? skein;
   }
+}
+
+interface Scratch {
+  readonly connection: TaskConnection['connection'];
+  readonly inputs: InputStats;
+  readonly startedMs: number;
+  readonly task: TaskConnection;
+  readonly dir: string;
+  readonly until: AbortSignal;
+}
+
+/** Columns go by the names that the user gave them. */
+function exportStatement({ sql, columns }: RunTaskRequest, { path, options }: ExportTarget): string {
+  const items = columns.map(({ name }, index) => `c${index} AS ${quoteIdentifier(name)}`);
+  const names = columns.map((_, index) => `c${index}`);
+  const select = `SELECT ${items.join(', ')} FROM (\n${sql}\n) AS fragment(${names.join(', ')})`;
+  return `COPY (${select}) TO ${quoteLiteral(path)} (${options})`;
 }
 
 function refuseStore(): never {

@@ -1,4 +1,9 @@
-export { FragmentRuntime, type FragmentRuntimeOptions, type FragmentStream } from './fragment-runtime.ts';
+export {
+  type ExportTarget,
+  FragmentRuntime,
+  type FragmentRuntimeOptions,
+  type FragmentStream,
+} from './fragment-runtime.ts';
 export { hostId } from './host-identity.node.ts';
 export type { WorkerLog } from './registration.ts';
 export { Spool, type SpoolOptions } from './spool.ts';

@@ -45,6 +45,7 @@ beforeAll(async () => {
     const catalog = (files: Catalog): Catalog => ({
       roots: files.roots,
       names: files.names,
+      files: files.files,
       table: (key, at, signal) => files.table(key, at, signal),
       snapshot: async (signal, options) => ({
         ...(await files.snapshot(signal, options)),

@@ -146,6 +146,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     duckdbVersion: DuckDb.version(),
     timeZone: 'UTC',
     openStore,
+    scratchDir: join(spool.root, 'statements'),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   return {

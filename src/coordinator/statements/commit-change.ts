@@ -34,29 +34,46 @@ const longestPauseMs = 1_000;
 
 export const engineInfo = 'Skein';
 
-/**
- * Commits what `run` makes of the table as it is now. Where another writer got in between so that the rules forbid to
- * follow it, the whole statement runs again on the newer version: what it read before holds no more.
- * @param run undefined: there is nothing to change
- * @returns rows that the change concerned
- * @throws SkeinError 40001 where others were always faster; what `run` throws
- */
+/** What became of a change. */
+export type TableCommit =
+  /** There was nothing to change. */
+  | { readonly kind: 'unchanged'; readonly rows: 0 }
+  | { readonly kind: 'committed'; readonly version: number; readonly rows: number }
+  /** Its application transaction was committed before, as `version` or earlier; nothing has been done. */
+  | { readonly kind: 'duplicate'; readonly version: number; readonly rows: 0 };
+
+/** As `commitChange`. @returns rows that the change concerned */
 export async function changeTable(
   target: DeltaTarget,
   context: StatementContext,
   run: (target: DeltaTarget) => Promise<TableChange | undefined>,
 ): Promise<number> {
+  return (await commitChange(target, context, run)).rows;
+}
+
+/**
+ * Commits what `run` makes of the table as it is now. Where another writer got in between so that the rules forbid to
+ * follow it, the whole statement runs again on the newer version: what it read before holds no more.
+ * @param run undefined: there is nothing to change
+ * @throws SkeinError 40001 where others were always faster; what `run` throws
+ */
+export async function commitChange(
+  target: DeltaTarget,
+  context: StatementContext,
+  run: (target: DeltaTarget) => Promise<TableChange | undefined>,
+): Promise<TableCommit> {
   let current = target;
   for (let attempt = 1; ; attempt += 1) {
     const change = await named(run(current));
-    if (change === undefined) return 0;
+    if (change === undefined) return { kind: 'unchanged', rows: 0 };
     const result = await commitOnce(current, change, context);
-    if (result.kind !== 'conflict') {
+    if (result.kind === 'committed') {
       context.maintain(current.table.log, result.version, current.snapshot.metadata.configuration);
       context.affected(change.rows);
-      return result.kind === 'duplicate' ? 0 : change.rows;
+      return { kind: 'committed', version: result.version, rows: change.rows };
     }
     await context.releaseWritten(current.table.location, change.written);
+    if (result.kind === 'duplicate') return { kind: 'duplicate', version: result.version, rows: 0 };
     if (attempt >= maxRuns) throw lost(current, result);
     const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** attempt) * (0.5 + context.random.next() / 2);
     await sleep(context.clock, pauseMs, context.signal);

@@ -6,7 +6,7 @@ import type { StatementResult, StatementWork } from './statement-context.ts';
 import { PlannedOnly, StatementRuns, type StatementRunsOptions } from './statement-runs.ts';
 
 export interface StatementHost
-  extends Pick<StatementRunsOptions, 'runner' | 'background' | 'openStore' | 'maxRows'> {
+  extends Pick<StatementRunsOptions, 'runner' | 'background' | 'openStore' | 'maxRows' | 'scratchDir'> {
   /** What EXPLAIN tells of the statement's last run, or of its plan. */
   readonly explain: (explain: Explain) => RecordBatch;
   /** Keeps the result for paging. */

@@ -21,6 +21,8 @@ export interface StatementQuery {
   readonly spans?: readonly Span[];
   /** Tables that the query names besides those of the catalog, or instead of them, by qualified name. */
   readonly tables?: ReadonlyMap<string, TableSnapshot>;
+  /** Its tables' files are on the coordinator only: it runs there. */
+  readonly here?: boolean;
   /** Values of its parameters; default: those of the statement. */
   readonly params?: QueryRequest['params'];
 }
@@ -97,6 +99,18 @@ export interface StatementContext {
    * @throws SkeinError 23502 for a NULL in a required column; XX000 where files hold other rows than the query gave
    */
   runWrite(request: WriteRequest): Promise<WriteOutcome>;
+  /**
+   * Runs a query, distributed up to its last step, and writes its rows in their order to a file or folder of the
+   * coordinator's.
+   * @param target in a `scratchFolder`; `options`: of DuckDB's COPY, as SQL
+   * @returns the rows written
+   */
+  runExport(
+    query: StatementQuery,
+    target: { readonly path: string; readonly options: string },
+  ): Promise<number>;
+  /** A new folder on the coordinator, which goes with the statement. */
+  scratchFolder(): Promise<string>;
   /** Deletes files that will not be committed. Best effort: never rejects; what it misses is for VACUUM. */
   releaseWritten(location: string, files: readonly WrittenFile[]): Promise<void>;
   /** To be called before anything is changed for good: a statement that is to be explained only ends there. */

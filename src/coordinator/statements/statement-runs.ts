@@ -1,3 +1,5 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Catalog, CatalogSnapshot } from '../../catalog/index.ts';
 import { type Clock, type Random, SkeinError, SqlState, toSkeinError } from '../../common/index.ts';
 import type { Span } from '../../sql/index.ts';
@@ -13,10 +15,11 @@ import type { Schema, SqlValue } from '../../types/index.ts';
 import type { BackgroundWork } from '../background-work.ts';
 import type { ExecutionPlan } from '../execution/execution-plan.ts';
 import type { QueryRun } from '../execution/query-run.ts';
+import { toWriteTask } from '../execution/write-task.ts';
 import { WrittenKeys } from '../execution/written-keys.ts';
 import { winners } from '../observe/build-tree.ts';
 import { bindQuery, type PrepareContext, type Prepared, prepareQuery } from '../prepare-query.ts';
-import { prepareWrite } from '../prepare-write.ts';
+import { prepareLocalWrite, prepareWrite } from '../prepare-write.ts';
 import type { QueryRecord } from '../query-record.ts';
 import type { QueryRunner } from '../query-runner.ts';
 import type { QueryRequest } from '../query-service.ts';
@@ -45,6 +48,8 @@ export interface StatementRunsOptions {
   readonly announce: (columns: Schema) => void;
   /** Rows that a small result may have. */
   readonly maxRows: number;
+  /** Folder of the coordinator's for files of statements; DuckDB may read and write there. */
+  readonly scratchDir?: string | undefined;
   /** Throws PlannedOnly where it would run something. */
   readonly planOnly: boolean;
 }
@@ -122,6 +127,7 @@ export class StatementRuns implements StatementContext {
   async runWrite(request: WriteRequest): Promise<WriteOutcome> {
     const { query } = request;
     const context = await this.#context(query);
+    if (query.here === true) return await this.#writeHere(request, context);
     const prepare = (wholeBecause?: string): Promise<ExecutionPlan> =>
       located(
         query,
@@ -145,6 +151,47 @@ export class StatementRuns implements StatementContext {
       await written.settle(new Set());
       throw error;
     }
+  }
+
+  async runExport(
+    query: StatementQuery,
+    target: { readonly path: string; readonly options: string },
+  ): Promise<number> {
+    const context = await this.#context(query);
+    const prepare = (wholeBecause?: string): Promise<Prepared> =>
+      located(
+        query,
+        prepareQuery(query.sql, query.offset ?? 0, this.#paramsOf(query), { ...context, wholeBecause }),
+      );
+    const prepared = await prepare();
+    if (prepared.kind === 'catalog') {
+      throw new SkeinError(
+        SqlState.featureNotSupported,
+        'a query about the catalog cannot be copied to a file',
+      );
+    }
+    const { plan } = prepared;
+    const run = this.#begin(plan, async (cause) => samePlanned(plan, await prepare(whyWhole(cause)), cause));
+    const { runner, record } = this.#options;
+    const { rows } = await runner.runRoot(record, run, async (request, signal) => {
+      // An attempt before this one may have left a part of it.
+      await rm(target.path, { recursive: true, force: true });
+      return await runner.options.runtime.exportRows(request, target, signal);
+    });
+    return rows;
+  }
+
+  async scratchFolder(): Promise<string> {
+    const { record, scratchDir } = this.#options;
+    if (scratchDir === undefined) {
+      throw new SkeinError(SqlState.featureNotSupported, 'this server has no folder for files of statements');
+    }
+    const folder = join(scratchDir, `${record.id}-${this.random.token(8)}`);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    record.onEnd.push(() => {
+      record.cleanup.push(rm(folder, { recursive: true, force: true }).catch(() => {}));
+    });
+    return folder;
   }
 
   releaseWritten(location: string, files: readonly WrittenFile[]): Promise<void> {
@@ -172,6 +219,23 @@ export class StatementRuns implements StatementContext {
   affected(rows: number): void {
     this.affectedRows = rows;
     this.#options.record.rows = rows;
+  }
+
+  async #writeHere(request: WriteRequest, context: PrepareContext): Promise<WriteOutcome> {
+    const { query } = request;
+    const params = this.#paramsOf(query);
+    const { plan, table } = await located(query, prepareLocalWrite(request, params, context));
+    const write = toWriteTask({ table, columns: plan.columns });
+    const run = this.#begin(plan, async () => plan);
+    const { runner, record } = this.#options;
+    const { files } = await runner.runRoot(record, run, async (task, signal) =>
+      runner.options.runtime.writeTable({ ...task, write }, signal),
+    );
+    return {
+      files,
+      rows: files.reduce((sum, file) => sum + file.rows, 0),
+      bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    };
   }
 
   #paramsOf(query: StatementQuery): QueryRequest['params'] {

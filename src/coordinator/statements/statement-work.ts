@@ -3,6 +3,8 @@ import type { ExplainStatement, Statement } from '../../sql/index.ts';
 import { alterTable } from './alter-table.ts';
 import { analyze } from './analyze.ts';
 import { comment, createSchema, createView, drop, rename } from './change-names.ts';
+import { copyFrom } from './copy-from.ts';
+import { copyTo } from './copy-to.ts';
 import { createTable } from './create-table.ts';
 import { deleteFrom } from './delete.ts';
 import { describeDetail, describeHistory } from './describe-table.ts';
@@ -58,8 +60,9 @@ export function statementWork(statement: Exclude<Statement, ExplainStatement>): 
     case 'show':
       return (context) => show(statement, context);
     case 'copyFrom':
+      return (context) => copyFrom(statement, context);
     case 'copyTo':
-      return () => refuse('COPY');
+      return (context) => copyTo(statement, context);
     case 'analyze':
       return (context) => analyze(statement, context);
     case 'transaction':
