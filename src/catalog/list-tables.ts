@@ -127,7 +127,7 @@ function tableNameOfFile(name: string): string | undefined {
   return match === null || match.index === 0 ? undefined : name.slice(0, match.index);
 }
 
-export function kindOf(path: string): FileKind {
+function kindOf(path: string): FileKind {
   switch (extension.exec(path)?.[1]?.toLowerCase()) {
     case 'parquet':
       return 'parquet';

@@ -123,10 +123,6 @@ function findCheck(configuration: Readonly<Record<string, string>>, name: string
   return Object.keys(configuration).find((key) => key.toLowerCase() === wanted);
 }
 
-export function generationOf(field: DeltaField): string | undefined {
-  return textOf(field, generationKey);
-}
-
 /** An empty text, as some writers leave it, is no default. */
 export function defaultOf(field: DeltaField): string | undefined {
   const sql = textOf(field, defaultKey);
