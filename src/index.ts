@@ -1,7 +1,10 @@
 import './main/thread-pool.ts';
 
 export type {
+  AppendedRow,
+  AppendOptions,
   ExplainOptions,
+  LoadOptions,
   QueryFilter,
   QueryOptions,
   QueryResult,
@@ -10,7 +13,9 @@ export type {
 } from './client/index.ts';
 export { SkeinError } from './common/index.ts';
 export type {
+  AppendResult,
   ClusterInfo,
+  LoadResult,
   QueryErrorInfo,
   QueryInfo,
   QueryProgress,

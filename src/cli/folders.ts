@@ -20,6 +20,48 @@ export async function dataFolder({ values, sources }: Config): Promise<string> {
   return data;
 }
 
+/** Where the tables of --data are: a folder, which must be there, or a place on S3. */
+export async function warehouse(config: Config): Promise<string> {
+  const { data } = config.values;
+  return data?.startsWith('s3://') === true ? data : await dataFolder(config);
+}
+
+interface S3Settings {
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly forcePathStyle?: boolean;
+}
+
+interface TableCacheSettings {
+  readonly folder?: string;
+  readonly maxBytes: number;
+}
+
+/** What the engine is told of stores. */
+export function storeOptions(config: Config): {
+  readonly externalRoots: readonly string[];
+  readonly s3: S3Settings;
+  readonly tableCache: TableCacheSettings;
+} {
+  const { externalRoots } = config.values;
+  return { externalRoots, s3: s3Options(config), tableCache: tableCache(config) };
+}
+
+export function s3Options({ values }: Config): S3Settings {
+  const { s3Endpoint, s3Region, s3PathStyle } = values;
+  return {
+    ...(s3Endpoint !== undefined && { endpoint: s3Endpoint }),
+    ...(s3Region !== undefined && { region: s3Region }),
+    ...(s3PathStyle && { forcePathStyle: true }),
+  };
+}
+
+/** Of each worker, for parts of remote files. */
+export function tableCache({ values }: Config): TableCacheSettings {
+  const { tableCache: folder, tableCacheSize: maxBytes } = values;
+  return { maxBytes, ...(folder !== undefined && { folder }) };
+}
+
 /** Where exchanged and spilled data goes. */
 export function spoolFolder({ values, home }: Config): string {
   return values.spool ?? join(home, 'spool');

@@ -1,7 +1,7 @@
 import type { Session } from '../client/index.ts';
 import { type Config, defaultPort, type OptionSource, UsageError } from '../config/index.ts';
 import type { CommandContext } from './command.ts';
-import { dataFolder, spoolFolder } from './folders.ts';
+import { spoolFolder, storeOptions, warehouse } from './folders.ts';
 
 // Engine and client are loaded when they are needed: help and completion must not wait for them.
 
@@ -20,27 +20,41 @@ export async function openClient({ config }: Pick<CommandContext, 'config'>): Pr
   });
 }
 
-/** The engine that a query runs on: one in this process over --data, or --server. The stronger source decides. */
-export async function openSession(context: CommandContext): Promise<Session> {
+/**
+ * The engine that a query runs on: one in this process over --data, or --server. The stronger source decides.
+ * @param alsoRoots locations that the command line itself names, for an engine in this process
+ */
+export async function openSession(
+  context: CommandContext,
+  alsoRoots: readonly string[] = [],
+): Promise<Session> {
   const { config } = context;
-  const { data, server } = config.values;
-  if (server !== undefined && (data === undefined || isServerStronger(config)))
-    return await openClient(context);
+  const { data } = config.values;
+  if (usesServer(config)) return await openClient(context);
   if (data === undefined) {
     throw new UsageError(
       'nothing to query',
       'name a folder of files (--data DIR) or a running server (--server URL)',
     );
   }
-  return await openEmbedded(config);
+  return await openEmbedded(config, alsoRoots);
 }
 
-async function openEmbedded(config: Config): Promise<Session> {
+/** Whether a query runs on --server, and not in this process. @throws UsageError where that is not clear */
+export function usesServer(config: Config): boolean {
+  const { data, server } = config.values;
+  return server !== undefined && (data === undefined || isServerStronger(config));
+}
+
+async function openEmbedded(config: Config, alsoRoots: readonly string[]): Promise<Session> {
   const { workers, threads, memory } = config.values;
-  const data = await dataFolder(config);
+  const data = await warehouse(config);
+  const stores = storeOptions(config);
   const { Skein } = await import('../main/index.ts');
   return await Skein.open({
     data,
+    ...stores,
+    externalRoots: [...stores.externalRoots, ...alsoRoots],
     workers,
     spool: spoolFolder(config),
     ...(threads !== undefined && { threads }),

@@ -43,6 +43,8 @@ function fakeSession(batches: () => AsyncGenerator<RecordBatch>): Session {
   return {
     query: () => result,
     explain: refuse,
+    load: refuse,
+    append: refuse,
     queries: refuse,
     get: () => Promise.resolve(undefined),
     tree: refuse,

@@ -17,8 +17,8 @@ export async function runQuery(
   const progress = new ProgressBar(err, async () => await session.get(await result.id()));
   if (values.progress === 'auto' && err.isTerminal) progress.start();
   try {
-    const isPlan = values.format === 'table' && /^\s*EXPLAIN\b/i.test(sql);
-    const formatter = isPlan
+    const isText = values.format === 'table' && /^\s*(EXPLAIN|SHOW\s+CREATE)\b/i.test(sql);
+    const formatter = isText
       ? linesFormatter()
       : resultFormatter(values.format, {
           width: out.width(),

@@ -1,6 +1,6 @@
 import { formatBytes, formatCount } from '../common/index.ts';
 import type { CommandContext } from './command.ts';
-import { dataFolder, spoolFolder } from './folders.ts';
+import { spoolFolder, storeOptions, warehouse } from './folders.ts';
 import { explainListenError, listenHost } from './listen-address.ts';
 import { packageVersion } from './package-version.ts';
 import { closeWithin, serveUntilInterrupted } from './serve.ts';
@@ -13,10 +13,11 @@ export async function serveCoordinator(context: CommandContext, workers: number)
   const { config, out } = context;
   const { port, threads, memory, clusterToken, drainTimeout } = config.values;
   const host = listenHost(config);
-  const data = await dataFolder(config);
+  const data = await warehouse(config);
   const { startCoordinator } = await import('../main/index.ts');
   const server = await startCoordinator({
     data,
+    ...storeOptions(config),
     workers,
     host,
     port,

@@ -1,3 +1,5 @@
+export { type AppendedRow, jsonLines } from './json-lines.ts';
+export { type LocalFile, localFile } from './local-file.node.ts';
 export {
   type QueryOptions,
   type QueryResult,
@@ -5,5 +7,12 @@ export {
   RunningQueries,
   type StartedQuery,
 } from './query-result.ts';
-export { type ExplainOptions, explainQuery, type QueryFilter, type Session } from './session.ts';
+export {
+  type AppendOptions,
+  type ExplainOptions,
+  explainQuery,
+  type LoadOptions,
+  type QueryFilter,
+  type Session,
+} from './session.ts';
 export { SkeinClient, type SkeinClientOptions } from './skein-client.ts';

@@ -1,5 +1,13 @@
 import { SkeinError } from '../common/index.ts';
-import type { ClusterInfo, QueryInfo, QueryState, QueryTree } from '../coordinator/index.ts';
+import type {
+  AppendResult,
+  ClusterInfo,
+  LoadResult,
+  QueryInfo,
+  QueryState,
+  QueryTree,
+} from '../coordinator/index.ts';
+import type { AppendedRow } from './json-lines.ts';
 import type { QueryOptions, QueryResult } from './query-result.ts';
 
 export interface ExplainOptions extends QueryOptions {
@@ -15,10 +23,49 @@ export interface QueryFilter {
   readonly limit?: number;
 }
 
+export interface LoadOptions {
+  /** `parquet`, `csv` or `json`; default: by the files' extension. */
+  readonly format?: 'parquet' | 'csv' | 'json';
+  /** What COPY FROM takes: `{ delim: ';', header: true }`. */
+  readonly options?: Readonly<Record<string, string | number | boolean>>;
+  /** Makes the table, with the files' columns, where it is not there. */
+  readonly create?: boolean;
+  /** A load with a key that the table has seen is not done again. */
+  readonly idempotencyKey?: string;
+  /** Where a name without a schema is looked up; default `main`. */
+  readonly schema?: string;
+  /** The paths are those of files that the engine or server may read, patterns and `s3://` among them. */
+  readonly onServer?: boolean;
+  /** Hears how much of the files has been handed over, 0 to 1. */
+  readonly onProgress?: (fraction: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface AppendOptions {
+  /** An append with a key that the table has seen adds nothing. */
+  readonly idempotencyKey?: string;
+  /** Where a name without a schema is looked up; default `main`. */
+  readonly schema?: string;
+}
+
 /** What can be asked of Skein, embedded or on a server. Errors are SkeinErrors. */
 export interface Session extends AsyncDisposable {
   /** Starts a query; its rows stream as they are read. */
   query(sql: string, options?: QueryOptions): QueryResult;
+  /**
+   * Loads files of this machine into a table: in one commit, of a server in one a file.
+   * @param table as SQL spells it
+   */
+  load(
+    table: string,
+    files: string | readonly string[],
+    options?: LoadOptions,
+  ): Promise<readonly LoadResult[]>;
+  /**
+   * Adds a few rows. Resolves when they are durable; rows of calls at nearly the same time share a commit. A field that no
+   * row has gets its column's default.
+   */
+  append(table: string, rows: Iterable<AppendedRow>, options?: AppendOptions): Promise<AppendResult>;
   /** Stages, tasks and exchanges of a query, without running it unless `analyze` says so. */
   explain(sql: string, options?: ExplainOptions): Promise<string>;
   /** Running and recent queries, newest first. */

@@ -1,7 +1,18 @@
+import { Readable } from 'node:stream';
 import { Agent, type Dispatcher, request } from 'undici';
 import { queryId, SkeinError, SqlState } from '../common/index.ts';
-import type { ClusterInfo, QueryErrorInfo, QueryInfo, QueryStats, QueryTree } from '../coordinator/index.ts';
+import type {
+  AppendResult,
+  ClusterInfo,
+  LoadResult,
+  QueryErrorInfo,
+  QueryInfo,
+  QueryStats,
+  QueryTree,
+} from '../coordinator/index.ts';
 import { paramToJson, type RecordBatch } from '../types/index.ts';
+import { type AppendedRow, jsonLines } from './json-lines.ts';
+import { localFile } from './local-file.node.ts';
 import { type QueryOptions, type QueryResult, RunningQueries, type StartedQuery } from './query-result.ts';
 import {
   errorFromJson,
@@ -12,7 +23,14 @@ import {
   schemaFromJson,
   splitLines,
 } from './result-lines.ts';
-import { type ExplainOptions, explainQuery, type QueryFilter, type Session } from './session.ts';
+import {
+  type AppendOptions,
+  type ExplainOptions,
+  explainQuery,
+  type LoadOptions,
+  type QueryFilter,
+  type Session,
+} from './session.ts';
 
 export interface SkeinClientOptions {
   /** `http://HOST:PORT` of a coordinator. */
@@ -55,6 +73,64 @@ export class SkeinClient implements Session {
 
   explain(sql: string, options: ExplainOptions = {}): Promise<string> {
     return explainQuery((text, rest) => this.query(text, rest), sql, options);
+  }
+
+  async load(
+    table: string,
+    files: string | readonly string[],
+    { onServer = false, onProgress, signal, options, ...rest }: LoadOptions = {},
+  ): Promise<readonly LoadResult[]> {
+    const paths = typeof files === 'string' ? [files] : files;
+    const aborts = signal === undefined ? {} : { signal };
+    if (onServer) {
+      const body = JSON.stringify({ table, paths, ...rest, ...(options === undefined ? {} : { options }) });
+      const headers = { 'content-type': 'application/json' };
+      const answer = await this.#json('POST', 'data/load', { body, headers, ...aborts });
+      return [loadedFromJson(answer)];
+    }
+    const opened = await Promise.all(paths.map(localFile));
+    const total = opened.reduce((sum, { bytes }) => sum + bytes, 0);
+    let sent = 0;
+    const loaded: LoadResult[] = [];
+    for (const [index, { name, read }] of opened.entries()) {
+      const { idempotencyKey: key, ...others } = rest;
+      // Each file is a load of its own here, and so has a key of its own.
+      const keys = key === undefined ? {} : { idempotencyKey: paths.length === 1 ? key : `${key}#${index}` };
+      const json = options === undefined ? {} : { options: JSON.stringify(options) };
+      const query = Object.entries({ table, name, ...others, ...keys, ...json });
+      const path = `data/load?${new URLSearchParams(query.map(([field, value]): [string, string] => [field, String(value)]))}`;
+      const counted = async function* (): AsyncGenerator<Uint8Array> {
+        for await (const chunk of read()) {
+          sent += chunk.byteLength;
+          onProgress?.(sent / Math.max(1, total));
+          yield chunk;
+        }
+      };
+      const headers = { 'content-type': 'application/octet-stream' };
+      loaded.push(
+        loadedFromJson(
+          await this.#json('POST', path, { body: Readable.from(counted()), headers, ...aborts }),
+        ),
+      );
+    }
+    return loaded;
+  }
+
+  async append(
+    table: string,
+    rows: Iterable<AppendedRow>,
+    { idempotencyKey, schema }: AppendOptions = {},
+  ): Promise<AppendResult> {
+    const query = schema === undefined ? '' : `?${new URLSearchParams({ schema })}`;
+    const answer = await this.#json('POST', `data/${encodeURIComponent(table)}/append${query}`, {
+      body: jsonLines(rows),
+      headers: {
+        'content-type': 'application/x-ndjson',
+        ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+      },
+    });
+    const { version, rows: count, duplicate } = answer as LoadedJson;
+    return { version: version ?? undefined, rows: count ?? undefined, duplicate };
   }
 
   async queries(filter: QueryFilter = {}): Promise<readonly QueryInfo[]> {
@@ -159,7 +235,7 @@ export class SkeinClient implements Session {
 
   /** Tells the server to cancel a query whose connection is closed anyway; a failure to do so is of no consequence. */
   #cancelSoon(id: string): void {
-    const cancel = this.#json('DELETE', queryPath(id), AbortSignal.timeout(cancelTimeoutMs))
+    const cancel = this.#json('DELETE', queryPath(id), { signal: AbortSignal.timeout(cancelTimeoutMs) })
       .catch(() => {})
       .finally(() => this.#cancels.delete(cancel));
     this.#cancels.add(cancel);
@@ -174,12 +250,12 @@ export class SkeinClient implements Session {
     }
   }
 
-  async #json(method: Dispatcher.HttpMethod, path: string, signal?: AbortSignal): Promise<unknown> {
-    const { body } = await this.#request(method, path, signal === undefined ? {} : { signal });
+  async #json(method: Dispatcher.HttpMethod, path: string, options: RequestOptions = {}): Promise<unknown> {
+    const { body } = await this.#request(method, path, options);
     try {
       return await body.json();
     } catch (error) {
-      throw this.#connectionError(error, signal);
+      throw this.#connectionError(error, options.signal);
     }
   }
 
@@ -187,7 +263,7 @@ export class SkeinClient implements Session {
   async #request(
     method: Dispatcher.HttpMethod,
     path: string,
-    options: { body?: string; headers?: Record<string, string>; signal?: AbortSignal },
+    options: RequestOptions,
   ): Promise<Dispatcher.ResponseData> {
     const { headers, ...rest } = options;
     let response: Dispatcher.ResponseData;
@@ -237,6 +313,26 @@ export class SkeinClient implements Session {
     const message = `the connection to ${this.#server} ended before the result was complete`;
     return new SkeinError(SqlState.connectionFailure, message, { retry: 'query' });
   }
+}
+
+interface RequestOptions {
+  readonly body?: string | Uint8Array | Readable;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** What `POST /data/load` answers; `POST /data/{table}/append` less of it. */
+interface LoadedJson {
+  readonly queryId: string;
+  readonly table: string;
+  readonly rows: number | null;
+  readonly version: number | null;
+  readonly duplicate: boolean;
+}
+
+function loadedFromJson(json: unknown): LoadResult {
+  const { rows, version, ...rest } = json as LoadedJson;
+  return { ...rest, rows: rows ?? undefined, version: version ?? undefined };
 }
 
 function queryPath(id: string): string {

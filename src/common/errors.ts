@@ -38,16 +38,26 @@ export class SkeinError extends Error {
 
 /** SQLSTATEs that Skein raises; docs/errors.md explains each one. */
 export const SqlState = {
+  completionUnknown: '40003',
   syntaxError: '42601',
   undefinedTable: '42P01',
   undefinedColumn: '42703',
   undefinedFunction: '42883',
   undefinedObject: '42704',
+  duplicateObject: '42710',
   ambiguousColumn: '42702',
   ambiguousTable: '42P09',
   groupingError: '42803',
   datatypeMismatch: '42804',
   windowingError: '42P20',
+  duplicateColumn: '42701',
+  wrongObjectType: '42809',
+  duplicateSchema: '42P06',
+  duplicateTable: '42P07',
+  invalidDefinition: '42P17',
+  undefinedSchema: '3F000',
+  dependentObjects: '2BP01',
+  serializationFailure: '40001',
   insufficientPrivilege: '42501',
   invalidParameterValue: '22023',
   wrongParameterCount: '08P01',
@@ -59,6 +69,9 @@ export const SqlState = {
   invalidTextRepresentation: '22P02',
   invalidRegularExpression: '2201B',
   cardinalityViolation: '21000',
+  notNullViolation: '23502',
+  checkViolation: '23514',
+  generatedAlways: '428C9',
   featureNotSupported: '0A000',
   queryCanceled: '57014',
   adminShutdown: '57P01',
@@ -79,6 +92,11 @@ export const SqlState = {
 /** The error of a query that its user canceled. */
 export function canceledError(message = 'query canceled at the request of its user'): SkeinError {
   return new SkeinError(SqlState.queryCanceled, message);
+}
+
+/** The error that an aborted signal stands for: its reason where that is one of ours, else a cancellation. */
+export function abortReason(signal: AbortSignal): SkeinError {
+  return signal.reason instanceof SkeinError ? signal.reason : canceledError();
 }
 
 /** Gives any thrown value as a SkeinError; unknown ones are bugs of ours (XX000). */

@@ -114,7 +114,7 @@ function resolveOption<Name extends OptionName>(
 
 /** `--data` of `-d, --data <dir>`. */
 export function longFlag(spec: OptionSpec<unknown>): string {
-  return /--[a-z-]+/.exec(spec.flags)?.[0] ?? spec.flags;
+  return /--[a-z0-9-]+/.exec(spec.flags)?.[0] ?? spec.flags;
 }
 
 function parseFlag<T>(spec: OptionSpec<T>, flag: string | boolean | readonly string[], folder: string): T {

@@ -50,6 +50,17 @@ export const pathKind: OptionKind<string> = {
   format: (value) => value,
 };
 
+/** A folder as an absolute path, or `s3://bucket/prefix`. */
+export const locationKind: OptionKind<string> = {
+  name: 'path or s3://bucket/prefix',
+  parse(text, folder) {
+    if (!/^s3:\/\//i.test(text)) return pathKind.parse(text, folder);
+    if (!/^s3:\/\/[^/]+/i.test(text)) throw invalidValue('a path or s3://bucket/prefix', text);
+    return text.replace(/\/+$/, '');
+  },
+  format: (value) => value,
+};
+
 export const bytesKind: OptionKind<number> = {
   name: 'size',
   parse: (text) => parseBytes(text),

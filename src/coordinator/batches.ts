@@ -6,22 +6,31 @@ export async function* oneBatch(batch: RecordBatch): AsyncGenerator<RecordBatch,
 
 export async function* noBatches(): AsyncGenerator<RecordBatch, void> {}
 
-/** Calls `onNext` whenever a batch is asked for, and `onReturn` when the reader goes early. */
-export function watched(
-  batches: AsyncIterable<RecordBatch>,
-  onNext: () => void,
-  onReturn: () => void,
-): AsyncIterable<RecordBatch> {
+/** Who reads, and when. */
+export interface Watcher {
+  /** A batch is asked for: the reader waits from now on. */
+  readonly onAsked: () => void;
+  /** The reader has what it asked for. */
+  readonly onGiven: () => void;
+  /** The reader goes early. */
+  readonly onReturn: () => void;
+}
+
+export function watched(batches: AsyncIterable<RecordBatch>, watcher: Watcher): AsyncIterable<RecordBatch> {
   return {
     [Symbol.asyncIterator]() {
       const iterator = batches[Symbol.asyncIterator]();
       return {
-        next() {
-          onNext();
-          return iterator.next();
+        async next() {
+          watcher.onAsked();
+          try {
+            return await iterator.next();
+          } finally {
+            watcher.onGiven();
+          }
         },
         async return() {
-          onReturn();
+          watcher.onReturn();
           await iterator.return?.();
           return { done: true, value: undefined };
         },

@@ -1,4 +1,4 @@
-import type { Catalog, CatalogSnapshot } from '../catalog/index.ts';
+import type { Catalog, SnapshotOptions } from '../catalog/index.ts';
 import {
   type Clock,
   canceledError,
@@ -8,22 +8,26 @@ import {
   queryId as toQueryId,
   toSkeinError,
 } from '../common/index.ts';
-import { parseStatement, type Statement } from '../sql/index.ts';
-import { type RecordBatch, type Schema, type SqlValue, scalar, wireType } from '../types/index.ts';
+import { mapErrorPosition, parseBound, parseStatement, type Statement } from '../sql/index.ts';
+import type { ObjectStore } from '../storage/index.ts';
+import type { RecordBatch, Schema } from '../types/index.ts';
 import { Admission } from './admission.ts';
+import { BackgroundWork } from './background-work.ts';
 import { noBatches, oneBatch, watched } from './batches.ts';
 import { hasUntravelled } from './execution/build-execution.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
-import { QueryRun } from './execution/query-run.ts';
+import type { QueryRun } from './execution/query-run.ts';
 import { KeptResults } from './kept-results.ts';
 import type { Membership } from './members/index.ts';
 import { buildTree } from './observe/build-tree.ts';
 import { explainBatch, explainColumns } from './observe/explain-batch.ts';
 import type { Binder, FragmentRunner } from './ports.ts';
-import { type PrepareContext, type Prepared, prepareQuery } from './prepare-query.ts';
+import { type Prepared, prepareQuery } from './prepare-query.ts';
 import { QueryHistory } from './query-history.ts';
 import { defaultQueryLimits, type QueryLimits } from './query-limits.ts';
+import { queryOf } from './query-of.ts';
 import { QueryRecord } from './query-record.ts';
+import { QueryRunner } from './query-runner.ts';
 import type {
   ClusterInfo,
   Health,
@@ -38,6 +42,12 @@ import { SpoolReleaser } from './release-spool.ts';
 import { samePlanned, whyWhole } from './replan.ts';
 import { rootRows } from './result-rows.ts';
 import { readSettings, type SessionSettings } from './settings.ts';
+import { snapshotNames } from './snapshot-names.ts';
+import { startStatement } from './statements/start-statement.ts';
+import type { StatementWork } from './statements/statement-context.ts';
+import { statementWork } from './statements/statement-work.ts';
+import type { Explain, Submission } from './submission.ts';
+import { systemRows } from './system/index.ts';
 
 export interface QueryServiceOptions {
   readonly catalog: Catalog;
@@ -51,29 +61,16 @@ export interface QueryServiceOptions {
   readonly duckdbVersion: string;
   /** For sessions that set none; the same on every node. */
   readonly timeZone: string;
+  /** Stores of tables. Undefined: statements write none. */
+  readonly openStore?: (location: string) => ObjectStore;
+  /** Folder for files of statements, which DuckDB here may read and write. Undefined: COPY and loads do not work. */
+  readonly scratchDir?: string;
   readonly limits?: Partial<QueryLimits>;
 }
 
 export function createQueryService(options: QueryServiceOptions): QueryService {
   return new CoordinatorQueryService(options);
 }
-
-/** A query on its way: what was asked, and how. */
-interface Submission {
-  readonly record: QueryRecord;
-  readonly request: QueryRequest;
-  readonly statement: Statement;
-  readonly settings: SessionSettings;
-}
-
-interface RunOptions {
-  readonly settings: SessionSettings;
-  /** Tells the runs of a query apart. */
-  readonly suffix: string;
-  readonly replan: (cause: SkeinError) => Promise<ExecutionPlan>;
-}
-
-type Explain = Extract<Statement, { kind: 'explain' }>;
 
 class CoordinatorQueryService implements QueryService {
   readonly #options: QueryServiceOptions;
@@ -84,6 +81,8 @@ class CoordinatorQueryService implements QueryService {
   readonly #kept: KeptResults;
   readonly #startedAt: number;
   readonly #history: QueryHistory;
+  readonly #runner: QueryRunner;
+  readonly #background = new BackgroundWork();
   #closed = false;
 
   constructor(options: QueryServiceOptions) {
@@ -95,26 +94,63 @@ class CoordinatorQueryService implements QueryService {
     this.#kept = new KeptResults(this.#limits, options.runtime, this.#clock);
     this.#history = new QueryHistory(this.#limits);
     this.#startedAt = this.#clock.monotonic();
+    this.#runner = new QueryRunner({
+      ...options,
+      limits: this.#limits,
+      releaser: this.#releaser,
+      kept: this.#kept,
+    });
   }
 
-  async submit(request: QueryRequest): Promise<QueryHandle> {
-    if (this.#closed) throw new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
-    const record = this.#register(request);
-    try {
-      const settings = readSettings(request.settings, this.#options.timeZone);
+  submit(request: QueryRequest): Promise<QueryHandle> {
+    return this.#admit(request, async (record, settings) => {
       const statement = parseStatement(request.sql);
-      record.onEnd.push(await this.#admission.enter(record.signal));
-      record.times.admitted = this.#clock.monotonic();
-      record.state = 'planning';
       const submission: Submission = { record, request, statement, settings };
+      const inner = statement.kind === 'explain' ? statement.statement : statement;
+      if (inner.kind !== 'query') return await this.#executed(submission);
       const prepared = await this.#prepare(submission);
       record.times.planned = this.#clock.monotonic();
       record.signal.throwIfAborted();
       const handle = this.#begin(submission, prepared);
       if (request.keepResult === true) return this.#keep(record, handle);
       return { ...handle, batches: this.#forClient(record, handle.batches) };
+    });
+  }
+
+  /** A statement that is no query: its parameters are filled in first, wherever they stand. */
+  async #executed({ record, request, settings }: Submission): Promise<QueryHandle> {
+    const { statement, mapPosition } = parseBound(request.sql, request.params);
+    const { params: _, ...rest } = request;
+    const work = statementWork(statement.kind === 'explain' ? statement.statement : statement);
+    try {
+      return await this.#statement({ record, request: rest, statement, settings }, work);
     } catch (error) {
-      const failure = this.#failure(record, error);
+      throw mapErrorPosition(error, mapPosition);
+    }
+  }
+
+  run(request: QueryRequest, work: StatementWork): Promise<QueryHandle> {
+    return this.#admit(request, (record, settings) => {
+      const statement: Statement = { kind: 'query', sql: request.sql, offset: 0 };
+      return this.#statement({ record, request, statement, settings }, work);
+    });
+  }
+
+  /** Makes a query's record, and waits for its turn. */
+  async #admit(
+    request: QueryRequest,
+    begin: (record: QueryRecord, settings: SessionSettings) => Promise<QueryHandle>,
+  ): Promise<QueryHandle> {
+    if (this.#closed) throw new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
+    const record = this.#register(request);
+    try {
+      const settings = readSettings(request.settings, this.#options.timeZone);
+      record.onEnd.push(await this.#admission.enter(record.signal));
+      record.times.admitted = this.#clock.monotonic();
+      record.state = 'planning';
+      return await begin(record, settings);
+    } catch (error) {
+      const failure = record.failure(error);
       this.#end(record, failure);
       throw failure;
     }
@@ -195,6 +231,7 @@ class CoordinatorQueryService implements QueryService {
     const reason = new SkeinError(SqlState.adminShutdown, 'the coordinator is shutting down');
     for (const record of this.#history.newestFirst()) record.controller.abort(reason);
     await Promise.all(this.#history.newestFirst().flatMap((record) => record.cleanup));
+    await this.#background.close();
     await this.#kept.close();
     this.#releaser.close();
   }
@@ -235,7 +272,7 @@ class CoordinatorQueryService implements QueryService {
     if (record.hasEnded) return;
     const reason = toSkeinError(record.signal.reason);
     if (record.run !== undefined) record.run.cancel(reason);
-    else this.#end(record, reason);
+    else if (!record.isStatement) this.#end(record, reason);
   }
 
   /** @param wholeBecause why the query must run as one task, if it must */
@@ -243,98 +280,19 @@ class CoordinatorQueryService implements QueryService {
     { record, request, statement, settings }: Submission,
     wholeBecause?: string,
   ): Promise<Prepared> {
-    const snapshot = await this.#options.catalog.snapshot(record.signal, { fresh: record.run !== undefined });
-    const context = this.#context(record, request.schema ?? 'main', settings, snapshot);
-    const sql = statement.kind === 'explain' ? statement.query : statement.sql;
-    return await prepareQuery(sql, statement.offset, request.params, { ...context, wholeBecause });
-  }
-
-  #context(
-    record: QueryRecord,
-    schema: string,
-    settings: SessionSettings,
-    snapshot: CatalogSnapshot,
-  ): PrepareContext {
-    const members = this.#options.members.members().filter((member) => member.standing === 'alive');
-    const context: PrepareContext = {
-      binder: this.#options.shadow,
-      snapshot,
-      settings,
-      schema,
-      parallelism: members.length,
-      alone: members.length === 1 && members[0]?.inProcess === true,
-      bypassBytes: this.#limits.bypassBytes,
-      broadcastBytes: this.#limits.broadcastBytes,
-      wholeBecause: undefined,
-      evaluate: (sql) => this.#evaluate(record, sql, context),
-      signal: record.signal,
+    const { sql, offset } = queryOf(statement);
+    const prepareWith = async (options: SnapshotOptions): Promise<Prepared> => {
+      const snapshot = await this.#options.catalog.snapshot(record.signal, options);
+      const context = this.#runner.context(record, request.schema ?? 'main', settings, snapshot);
+      return await prepareQuery(sql, offset, request.params, { ...context, wholeBecause });
     };
-    return context;
-  }
-
-  /** Runs an inner query to its end, beside the query that needs it. */
-  async #evaluate(
-    record: QueryRecord,
-    sql: string,
-    context: PrepareContext,
-  ): Promise<readonly (readonly SqlValue[])[]> {
-    const prepared = await prepareQuery(sql, 0, undefined, context);
-    if (prepared.kind !== 'run') {
-      throw new SkeinError(SqlState.featureNotSupported, 'a query about the catalog cannot be pivoted');
-    }
-    const run = this.#newRun(record, prepared.plan, {
-      settings: context.settings,
-      suffix: `-i${record.cleanup.length}`,
-      replan: async (cause) => {
-        const again = await prepareQuery(sql, 0, undefined, { ...context, wholeBecause: whyWhole(cause) });
-        return samePlanned(prepared.plan, again, cause);
-      },
-    });
-    const onAbort = (): void => run.cancel(toSkeinError(record.signal.reason));
-    record.signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const rows: (readonly SqlValue[])[] = [];
-      run.start();
-      for await (const batch of rootRows(run, this.#options.runtime, () => {})) {
-        for (let row = 0; row < batch.rowCount; row += 1) {
-          rows.push(batch.columns.map((values) => values[row] ?? null));
-        }
-        if (rows.length > this.#limits.evaluateRows) {
-          throw new SkeinError('54000', `PIVOT would make more than ${this.#limits.evaluateRows} columns`);
-        }
-      }
-      return rows;
-    } finally {
-      run.cancel();
-      record.signal.removeEventListener('abort', onAbort);
+      return await prepareWith({ fresh: record.run !== undefined, ...snapshotNames(sql) });
+    } catch (error) {
+      if (!(error instanceof SkeinError) || error.sqlState !== SqlState.undefinedTable) throw error;
+      // Another process may have made it a moment ago; and if not, all names are there for a hint.
+      return await prepareWith({ fresh: true });
     }
-  }
-
-  #newRun(record: QueryRecord, plan: ExecutionPlan, { settings, suffix, replan }: RunOptions): QueryRun {
-    const { members, runtime, clock, random } = this.#options;
-    const alive = members.aliveCount();
-    record.workers = Math.max(record.workers, plan.stages.length > 1 ? alive : 0);
-    return new QueryRun({
-      plan,
-      queryId: `${record.id}${suffix}`,
-      settings: settings.duckdb,
-      members,
-      clock,
-      limits: this.#limits.schedule,
-      rotation: Math.floor(random.next() * Math.max(1, alive)),
-      maxRestarts: this.#limits.maxRestarts,
-      replan,
-      wireType: (type) => {
-        const wire = wireType(type);
-        return wire === 'unsupported' ? scalar('VARCHAR') : wire;
-      },
-      onReleased: (executionId, workers) => {
-        record.cleanup.push(this.#releaser.release(executionId, workers));
-        if (!this.#kept.has(record.id)) {
-          record.cleanup.push(runtime.dropQuery(executionId).catch(() => undefined));
-        }
-      },
-    });
   }
 
   #begin(submission: Submission, prepared: Prepared): QueryHandle {
@@ -343,7 +301,7 @@ class CoordinatorQueryService implements QueryService {
     if (statement.kind === 'explain') {
       const rows = statement.analyze
         ? this.#analyzed(submission, statement, prepared)
-        : oneBatch(this.#explanation(record, statement, prepared));
+        : oneBatch(this.#explanation(record, statement, planOf(prepared)));
       return this.#handle(record, explainColumns(statement.format), this.#ending(record, rows));
     }
     if (prepared.kind === 'catalog') {
@@ -360,7 +318,7 @@ class CoordinatorQueryService implements QueryService {
   /** Starts the stages; the root waits for whoever takes the rows. */
   #start(submission: Submission, plan: ExecutionPlan): QueryRun {
     const { record, settings } = submission;
-    const run = this.#newRun(record, plan, {
+    const run = this.#runner.newRun(record, plan, {
       settings,
       suffix: '',
       replan: async (cause) => {
@@ -375,6 +333,25 @@ class CoordinatorQueryService implements QueryService {
     });
     run.start();
     return run;
+  }
+
+  /** Carries a statement out from now on, whether or not its client takes the answer. */
+  async #statement(submission: Submission, work: StatementWork): Promise<QueryHandle> {
+    const { record, request } = submission;
+    record.times.planned = this.#clock.monotonic();
+    const { columns, batches } = await startStatement(submission, work, {
+      runner: this.#runner,
+      background: this.#background,
+      openStore: this.#options.openStore ?? refuseStore,
+      maxRows: this.#limits.memoryRows,
+      scratchDir: this.#options.scratchDir,
+      explain: (explain) => this.#explanation(record, explain, record.plan),
+      keep: (batch) => this.#kept.keep(record.id, batch.schema, { kind: 'memory', batches: [batch] }),
+      end: (error) => this.#end(record, error),
+    });
+    const handle = this.#handle(record, columns, batches);
+    if (request.keepResult === true) return { ...handle, batches: noBatches() };
+    return { ...handle, batches: this.#forClient(record, handle.batches) };
   }
 
   #handle(record: QueryRecord, columns: Schema, batches: AsyncIterable<RecordBatch>): QueryHandle {
@@ -395,9 +372,14 @@ class CoordinatorQueryService implements QueryService {
     };
     touch();
     record.onEnd.push(() => cancelTimer());
-    return watched(batches, touch, () => {
-      // A generator that has not started yet does not notice that it is ended.
-      if (!record.hasEnded) record.controller.abort(canceledError());
+    return watched(batches, {
+      // Whoever waits for rows has not gone, however long they take.
+      onAsked: () => cancelTimer(),
+      onGiven: touch,
+      onReturn: () => {
+        // A generator that has not started yet does not notice that it is ended.
+        if (!record.hasEnded) record.controller.abort(canceledError());
+      },
     });
   }
 
@@ -409,7 +391,7 @@ class CoordinatorQueryService implements QueryService {
       });
       this.#end(record, undefined);
     } catch (error) {
-      throw this.#failure(record, error);
+      throw record.failure(error);
     } finally {
       // The reader has gone before the end.
       if (!record.hasEnded) record.controller.abort(canceledError());
@@ -427,7 +409,7 @@ class CoordinatorQueryService implements QueryService {
       record.signal.throwIfAborted();
       this.#end(record, undefined);
     } catch (error) {
-      const failure = this.#failure(record, error);
+      const failure = record.failure(error);
       this.#end(record, failure);
       throw failure;
     } finally {
@@ -439,7 +421,16 @@ class CoordinatorQueryService implements QueryService {
     record: QueryRecord,
     prepared: Extract<Prepared, { kind: 'catalog' }>,
   ): AsyncGenerator<RecordBatch, void> {
-    const stream = await this.#options.shadow.stream(prepared.bound, record.signal);
+    const { catalog, members, shadow } = this.#options;
+    const { signal } = record;
+    const rows = await systemRows(prepared.bound.system, {
+      catalog,
+      signal,
+      snapshot: () => catalog.snapshot(signal),
+      queries: () => this.list(),
+      workers: () => members.describe(signal),
+    });
+    const stream = await shadow.stream(prepared.bound, signal, rows);
     for await (const batch of stream.batches) yield { ...batch, schema: prepared.columns };
   }
 
@@ -455,11 +446,14 @@ class CoordinatorQueryService implements QueryService {
       for await (const _ of rootRows(run, this.#options.runtime, () => {})) record.signal.throwIfAborted();
       await Promise.all(record.cleanup);
     }
-    yield this.#explanation(record, statement, prepared);
+    yield this.#explanation(record, statement, planOf(prepared));
   }
 
-  #explanation(record: QueryRecord, { analyze, format }: Explain, prepared: Prepared): RecordBatch {
-    const plan = prepared.kind === 'run' ? prepared.plan : undefined;
+  #explanation(
+    record: QueryRecord,
+    { analyze, format }: Explain,
+    plan: ExecutionPlan | undefined,
+  ): RecordBatch {
     const tree = analyze
       ? { ...record.tree(this.#clock.monotonic()), state: 'finished' as const }
       : buildTree({ queryId: record.id, sql: record.sql, state: 'planning', plan, run: undefined });
@@ -472,7 +466,7 @@ class CoordinatorQueryService implements QueryService {
     const spooled = run !== undefined && !hasUntravelled(handle.columns);
     const work = spooled ? this.#spool(record, run) : this.#collect(record, handle);
     record.cleanup.push(
-      work.catch((error: unknown) => this.#end(record, this.#failure(record, error))).then(() => undefined),
+      work.catch((error: unknown) => this.#end(record, record.failure(error))).then(() => undefined),
     );
     return { ...handle, batches: noBatches() };
   }
@@ -514,13 +508,6 @@ class CoordinatorQueryService implements QueryService {
     this.#kept.keep(record.id, columns, { kind: 'memory', batches: kept });
   }
 
-  /** The error that the query ends with: the reason of its cancellation goes before what the cancellation broke. */
-  #failure(record: QueryRecord, error: unknown): SkeinError {
-    if (record.error !== undefined) return record.error;
-    if (record.signal.aborted) return toSkeinError(record.signal.reason);
-    return toSkeinError(error);
-  }
-
   #end(record: QueryRecord, error: SkeinError | undefined): void {
     if (record.hasEnded) return;
     record.times.ended = this.#clock.monotonic();
@@ -534,6 +521,14 @@ class CoordinatorQueryService implements QueryService {
     });
     for (const { id } of this.#history.ended(record)) void this.#kept.drop(id);
   }
+}
+
+function planOf(prepared: Prepared): ExecutionPlan | undefined {
+  return prepared.kind === 'run' ? prepared.plan : undefined;
+}
+
+function refuseStore(): never {
+  throw new SkeinError(SqlState.featureNotSupported, 'this server has no way to the files of tables');
 }
 
 function reasonOf(signal: AbortSignal): SkeinError {

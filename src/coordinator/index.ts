@@ -1,5 +1,19 @@
 export { createQueryService, type QueryServiceOptions } from './create-query-service.ts';
 export {
+  createIngestService,
+  type IngestLimits,
+  type IngestServiceOptions,
+} from './ingest/create-ingest-service.ts';
+export type {
+  AppendRequest,
+  AppendResult,
+  IngestService,
+  LoadBody,
+  LoadRequest,
+  LoadResult,
+  LoadSource,
+} from './ingest/ingest-service.ts';
+export {
   type MemberEvent,
   Membership,
   type MembershipLimits,
@@ -24,3 +38,13 @@ export type {
 } from './query-service.ts';
 export type { QueryTree, StageTree, TaskTree } from './query-tree.ts';
 export { settingNames } from './settings.ts';
+export type {
+  ResultRows,
+  StatementContext,
+  StatementQuery,
+  StatementResult,
+  StatementWork,
+  WriteLayout,
+  WriteOutcome,
+  WriteRequest,
+} from './statements/statement-context.ts';

@@ -1,7 +1,7 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
-import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
-import type { BoundCatalogQuery, BoundQuery } from '../duckdb/index.ts';
-import type { PlanNode } from '../plan/index.ts';
+import { assertNever, SkeinError, SqlState, toSkeinError, type WorkerId } from '../common/index.ts';
+import type { BoundCatalogQuery, BoundQuery, VersionRequest } from '../duckdb/index.ts';
+import type { PlanNode, ScanNode } from '../plan/index.ts';
 import {
   applyRules,
   createEstimator,
@@ -10,7 +10,7 @@ import {
   planDistributed,
 } from '../planner/index.ts';
 import { tokenize } from '../sql/index.ts';
-import { countSplits } from '../storage/index.ts';
+import { countSplits, type TableSnapshot } from '../storage/index.ts';
 import type { Schema, SqlValue } from '../types/index.ts';
 import {
   buildExecution,
@@ -22,8 +22,10 @@ import {
 } from './execution/build-execution.ts';
 import type { ExecutionPlan, StageDescription } from './execution/execution-plan.ts';
 import type { Binder } from './ports.ts';
+import { pruneScan, pruneTables } from './prune-scan.ts';
 import type { QueryRequest } from './query-service.ts';
 import type { SessionSettings } from './settings.ts';
+import { systemSchemas } from './system/index.ts';
 
 export interface PrepareContext {
   readonly binder: Binder;
@@ -31,8 +33,8 @@ export interface PrepareContext {
   readonly settings: SessionSettings;
   /** Where unqualified names are looked up first. */
   readonly schema: string;
-  /** Workers that take tasks. */
-  readonly parallelism: number;
+  /** Those that take tasks. */
+  readonly workers: readonly WorkerId[];
   /** The only worker is in the coordinator's own process: what it would do, the coordinator can do itself. */
   readonly alone: boolean;
   readonly bypassBytes: number;
@@ -41,6 +43,8 @@ export interface PrepareContext {
   readonly broadcastBytes: number;
   /** Runs an inner query: PIVOT needs its values before it can be bound. */
   readonly evaluate: (sql: string) => Promise<readonly (readonly SqlValue[])[]>;
+  /** Finds another version of a table than the snapshot's. */
+  readonly tableAt: (request: VersionRequest) => Promise<TableSnapshot>;
   readonly signal: AbortSignal;
 }
 
@@ -58,23 +62,26 @@ export async function prepareQuery(
   params: QueryRequest['params'],
   context: PrepareContext,
 ): Promise<Prepared> {
-  const bound = await bind(sql, offset, params, context);
+  const versions = new Map<string, TableSnapshot>();
+  const bound = await bindQuery(sql, offset, params, context, versions);
   switch (bound.kind) {
     case 'catalog':
       return { kind: 'catalog', columns: bound.columns, bound };
     case 'whole':
     case 'plan':
-      return { kind: 'run', columns: bound.columns, plan: planBound(bound, context) };
+      return { kind: 'run', columns: bound.columns, plan: planBound(bound, withTables(context, versions)) };
     default:
       return assertNever(bound);
   }
 }
 
-async function bind(
+/** @throws SkeinError as DuckDB refuses the query; of a table whose files cannot be read, that table's own */
+export async function bindQuery(
   sql: string,
   offset: number,
   params: QueryRequest['params'],
   context: PrepareContext,
+  versions = new Map<string, TableSnapshot>(),
 ): Promise<BoundQuery> {
   const { snapshot, settings, schema, evaluate, signal } = context;
   try {
@@ -84,12 +91,28 @@ async function bind(
       schema,
       settings: settings.duckdb,
       tables: snapshot,
+      tableAt: async (request) => {
+        const table = await context.tableAt(request);
+        versions.set(table.name, table);
+        return table;
+      },
+      systemTables: systemSchemas,
       evaluate,
       signal,
     });
   } catch (error) {
     throw brokenTable(error, sql, snapshot) ?? shifted(error, offset);
   }
+}
+
+/** The context of one statement that also reads other versions. */
+export function withTables(
+  context: PrepareContext,
+  more: ReadonlyMap<string, TableSnapshot>,
+): PrepareContext {
+  if (more.size === 0) return context;
+  const { snapshot } = context;
+  return { ...context, snapshot: { ...snapshot, tables: new Map([...snapshot.tables, ...more]) } };
 }
 
 /** A table whose files cannot be read is not there to be bound: its own error says more than that it is unknown. */
@@ -115,12 +138,12 @@ function shifted(error: unknown, offset: number): unknown {
   });
 }
 
-type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
+export type BoundRun = Exclude<BoundQuery, { kind: 'catalog' }>;
 
 function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
-  const { tables } = context.snapshot;
+  const tables = scannedTables(bound, context);
   const original = originalQuery(bound, context);
-  if (isBypassed(bound, context)) {
+  if (isBypassed(bound, tables, context)) {
     const why = context.alone ? 'the only worker is this process' : 'its tables are small';
     return buildLocal(
       withNote(original, `runs as one fragment, because ${why} (local_bypass = auto)`),
@@ -128,47 +151,58 @@ function planBound(bound: BoundRun, context: PrepareContext): ExecutionPlan {
       true,
     );
   }
-  if (bound.kind === 'whole') return planWhole(bound, original, bound.reason, context);
-  if (context.wholeBecause !== undefined) return planWhole(bound, original, context.wholeBecause, context);
+  if (bound.kind === 'whole') return planWhole(bound, original, tables, bound.reason);
+  if (context.wholeBecause !== undefined) return planWhole(bound, original, tables, context.wholeBecause);
   try {
     const planner = plannerContext(context);
     const plan = planDistributed(bound.plan, planner);
-    if (cannotTravel(plan)) return onCoordinator(original, context);
-    return buildExecution(plan, tables, bound.columns, planner);
+    if (cannotTravel(plan)) return onCoordinator(original, tables);
+    return buildExecution(plan, context.snapshot.tables, bound.columns, planner, context.workers);
   } catch (error) {
     // No query is refused because it is hard to cut into pieces.
     const { message } = toSkeinError(error);
-    return planWhole(bound, original, `it could not be distributed (${message})`, context);
+    return planWhole(bound, original, tables, `it could not be distributed (${message})`);
   }
 }
 
-function planWhole(
-  bound: BoundRun,
-  original: OriginalQuery,
-  reason: string,
-  context: PrepareContext,
-): ExecutionPlan {
+type Tables = CatalogSnapshot['tables'];
+
+/** What the query's own text has to read: of Delta tables without the files that its filters rule out. */
+function scannedTables(bound: BoundRun, context: PrepareContext): Tables {
+  const { tables } = context.snapshot;
+  if (bound.kind !== 'plan') return tables;
+  const hasDelta = bound.tables.some((name) => tables.get(name)?.format.kind === 'delta');
+  if (!hasDelta) return tables;
+  try {
+    return pruneTables(applyRules(bound.plan, plannerContext(context)), tables);
+  } catch {
+    // No query is refused because it is hard to plan.
+    return tables;
+  }
+}
+
+function planWhole(bound: BoundRun, original: OriginalQuery, tables: Tables, reason: string): ExecutionPlan {
   const query = withNote(original, `runs whole in one task: ${reason}`);
-  if (hasUntravelled(bound.columns)) return onCoordinator(original, context);
-  return buildWhole(query, context.snapshot.tables);
+  return hasUntravelled(bound.columns) ? onCoordinator(original, tables) : buildWhole(query, tables);
 }
 
-function onCoordinator(original: OriginalQuery, { snapshot }: PrepareContext): ExecutionPlan {
+function onCoordinator(original: OriginalQuery, tables: Tables): ExecutionPlan {
   const note = 'runs on the coordinator: it has columns of a type that cannot travel between nodes';
-  return buildLocal(withNote(original, note), snapshot.tables, false);
+  return buildLocal(withNote(original, note), tables, false);
 }
 
-function withNote(query: OriginalQuery, note: string): OriginalQuery {
+export function withNote(query: OriginalQuery, note: string): OriginalQuery {
   return { ...query, notes: [...query.notes, note] };
 }
 
-function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
+export function originalQuery(bound: BoundRun, context: PrepareContext): OriginalQuery {
   const { sql, columns, tables } = bound;
   return {
     sql,
     columns,
     tables: [...new Set(tables)],
     notes: [],
+    ordered: bound.ordered,
     describe: () =>
       bound.kind === 'plan' ? describePlan(bound.plan, context) : describeWhole(tables, context),
   };
@@ -180,7 +214,7 @@ function describePlan(plan: PlanNode, context: PrepareContext): StageDescription
   const pruned = applyRules(plan, planner);
   const estimator = createEstimator(planner);
   return {
-    operators: operatorTree(pruned, (node) => estimator.estimate(node).rows),
+    operators: operatorTree(pruned, (node) => estimator.estimate(node).rows, planner),
     estimatedRows: estimator.estimate(pruned).rows,
     estimatedBytes: estimator.bytes(pruned),
   };
@@ -202,20 +236,23 @@ function describeWhole(names: readonly string[], { snapshot }: PrepareContext): 
   };
 }
 
-function isBypassed(bound: BoundRun, context: PrepareContext): boolean {
+export function isBypassed(bound: BoundRun, tables: Tables, context: PrepareContext): boolean {
   if (context.settings.localBypass === 'off') return false;
-  const bytes = bound.tables.reduce((sum, name) => sum + (context.snapshot.tables.get(name)?.bytes ?? 0), 0);
+  const bytes = bound.tables.reduce((sum, name) => sum + (tables.get(name)?.bytes ?? 0), 0);
   return context.alone || bytes <= context.bypassBytes;
 }
 
-function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContext): PlannerContext {
+export function plannerContext({ snapshot, workers, broadcastBytes }: PrepareContext): PlannerContext {
   return {
-    parallelism: Math.max(1, parallelism),
+    parallelism: Math.max(1, workers.length),
     broadcastBytes,
     table: (name) => {
       const table = snapshot.tables.get(name);
       if (table === undefined) throw new Error(`table ${name} is not in the snapshot`);
       const { rowCount, bytes, schema, statistics } = table;
+      const sharding = table.sharding?.kind === 'hash' ? table.sharding : undefined;
+      const prunedScan =
+        table.format.kind === 'delta' ? (scan: ScanNode) => pruneScan(table, scan) : undefined;
       return {
         rowCount,
         bytes,
@@ -223,6 +260,8 @@ function plannerContext({ snapshot, parallelism, broadcastBytes }: PrepareContex
         statistics,
         splitCount: countSplits(table),
         fileCount: table.files.length,
+        sharding,
+        prunedScan,
       };
     },
   };

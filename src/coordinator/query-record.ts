@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { QueryId, SkeinError } from '../common/index.ts';
+import { type QueryId, type SkeinError, toSkeinError } from '../common/index.ts';
 import type { Schema } from '../types/index.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
 import type { QueryRun } from './execution/query-run.ts';
@@ -34,6 +34,9 @@ export class QueryRecord {
   error: SkeinError | undefined;
   rows = 0;
   workers = 0;
+  /** Whoever carries it out ends it, also when it is canceled: it may have taken effect by then. */
+  isStatement = false;
+  #runs = 0;
   /** What still has to be cleaned up after it; never rejects. */
   readonly cleanup: Promise<void>[] = [];
   /** Called once at its end. */
@@ -60,6 +63,18 @@ export class QueryRecord {
 
   get signal(): AbortSignal {
     return this.controller.signal;
+  }
+
+  /** Tells one of its runs from the others, in the names of their files. */
+  nextSuffix(): string {
+    this.#runs += 1;
+    return `-i${this.#runs}`;
+  }
+
+  /** The error that the query ends with: the reason of its cancellation goes before what the cancellation broke. */
+  failure(error: unknown): SkeinError {
+    if (this.error !== undefined) return this.error;
+    return toSkeinError(this.signal.aborted ? this.signal.reason : error);
   }
 
   info(monotonicNow: number): QueryInfo {

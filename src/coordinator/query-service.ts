@@ -1,6 +1,7 @@
 import type { QueryId } from '../common/index.ts';
 import type { RecordBatch, Schema, SqlValue } from '../types/index.ts';
 import type { QueryTree } from './query-tree.ts';
+import type { StatementWork } from './statements/statement-context.ts';
 
 /** What every door hands to the coordinator; doors only translate. */
 export interface QueryRequest {
@@ -110,6 +111,10 @@ export interface WorkerInfo {
   readonly cacheBytes: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;
+  /** Of tables' remote files, on its disk. */
+  readonly tableCacheBytes: number;
+  readonly tableCacheHits: number;
+  readonly tableCacheMisses: number;
   readonly cpuLoad: number;
   /** Since the last heartbeat. */
   readonly lastSeenMs: number;
@@ -142,6 +147,11 @@ export interface Health {
 export interface QueryService {
   /** Resolves when the query is planned and its columns are known; rejects with SkeinError where it cannot be. */
   submit(request: QueryRequest): Promise<QueryHandle>;
+  /**
+   * Carries out what no SQL says (a load, an append) as a query of its own: admitted, seen, canceled like any other.
+   * @param request its `sql` is shown to people only
+   */
+  run(request: QueryRequest, work: StatementWork): Promise<QueryHandle>;
   /** Newest first; finished ones are kept for a while. */
   list(): readonly QueryInfo[];
   get(id: string): QueryInfo | undefined;

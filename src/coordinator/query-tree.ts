@@ -30,6 +30,8 @@ export interface StageTree {
   readonly inputRows: number | undefined;
   readonly inputBytes: number | undefined;
   readonly outputBytes: number | undefined;
+  /** Files that it added to a table; undefined for a stage that writes none, or has not ended a task yet. */
+  readonly written?: { readonly rows: number; readonly bytes: number; readonly files: number };
   /** From its first task's start to its last task's end. */
   readonly elapsedMs: number | undefined;
   readonly tasks: readonly TaskTree[];

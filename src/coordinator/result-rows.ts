@@ -1,5 +1,5 @@
 import { SkeinError, SqlState } from '../common/index.ts';
-import { formatType, type RecordBatch, type Schema, sameType } from '../types/index.ts';
+import { formatType, type RecordBatch, type Schema, type SqlValue, sameType } from '../types/index.ts';
 import type { QueryRun } from './execution/query-run.ts';
 import type { FragmentRunner } from './ports.ts';
 
@@ -27,6 +27,37 @@ export async function* rootRows(
       }
       run.rootSucceeded(root, stream.stats());
       return;
+    } catch (error) {
+      run.rootFailed(root, error);
+    }
+  }
+}
+
+/**
+ * All rows of a run's root. Nothing leaves before the root has ended well, so that it may run again until then.
+ * @param tooMany the error for more than `maxRows` rows
+ */
+export async function allRootRows(
+  run: QueryRun,
+  runtime: FragmentRunner,
+  maxRows: number,
+  tooMany: () => SkeinError,
+): Promise<readonly (readonly SqlValue[])[]> {
+  for (;;) {
+    const root = await run.nextRoot();
+    try {
+      const stream = await runtime.stream(root.request, root.signal);
+      checkTypes(stream.schema, run.plan.columns);
+      const rows: (readonly SqlValue[])[] = [];
+      for await (const batch of stream.batches) {
+        root.signal.throwIfAborted();
+        for (let row = 0; row < batch.rowCount; row += 1) {
+          rows.push(batch.columns.map((values) => values[row] ?? null));
+        }
+        if (rows.length > maxRows) throw tooMany();
+      }
+      run.rootSucceeded(root, stream.stats());
+      return rows;
     } catch (error) {
       run.rootFailed(root, error);
     }

@@ -64,6 +64,22 @@ export class DuckDbConnection implements AsyncDisposable {
     });
   }
 
+  /** Runs a statement to its end, then gives its rows: for one that writes, such as COPY with RETURN_STATS. */
+  finish(sql: string, signal?: AbortSignal): Promise<SqlValue[][]> {
+    return this.exclusive(async () => {
+      const result = await this.call(signal, () => this.native.run(sql));
+      const types = result.columnTypes().map(fromDuckDbType);
+      const rows: SqlValue[][] = [];
+      for (;;) {
+        const chunk = await this.call(signal, () => result.fetchChunk());
+        if (chunk === null || chunk.rowCount === 0) return rows;
+        const columns = types.map((type, index) => columnValues(chunk.getColumnVector(index), type));
+        for (let row = 0; row < chunk.rowCount; row++)
+          rows.push(columns.map((column) => column[row] ?? null));
+      }
+    });
+  }
+
   /** Runs a statement and gives all of its rows: for small results. */
   async rows(sql: string, signal?: AbortSignal): Promise<SqlValue[][]> {
     const { batches } = await this.stream(sql, signal);

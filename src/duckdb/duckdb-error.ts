@@ -137,7 +137,10 @@ function classifyCatalog(entryType: string): string {
 }
 
 function classifyBinder(message: string, subtype: string): string {
-  if (subtype === 'COLUMN_NOT_FOUND' || /^Referenced column|does not have a column named/.test(message))
+  if (
+    subtype === 'COLUMN_NOT_FOUND' ||
+    /^Referenced column|^Table does not contain column|does not have a column named/.test(message)
+  )
     return SqlState.undefinedColumn;
   if (/must appear in the GROUP BY|cannot be nested|cannot contain aggregates/.test(message))
     return SqlState.groupingError;

@@ -31,6 +31,7 @@ export interface InspectedFiles {
 /**
  * Decides once how a table's files are read: column names and types as DuckDB finds them over all files, the CSV
  * dialect, the partition columns. Whoever reads a part of the files later passes these and gets the same columns.
+ * @param given parameters of the reader that are known already, as SQL literals
  * @throws SkeinError naming a file that cannot be opened
  */
 export async function inspectFiles(
@@ -39,9 +40,11 @@ export async function inspectFiles(
   files: readonly { readonly path: string; readonly bytes: number }[],
   partitionKeys: readonly string[],
   signal: AbortSignal,
+  given: Readonly<Record<string, string>> = {},
 ): Promise<InspectedFiles> {
   const list = `[${files.map((file) => quoteLiteral(file.path)).join(', ')}]`;
-  const hive = `hive_partitioning = ${partitionKeys.length > 0}`;
+  const known = Object.entries(given).map(([name, value]) => `, ${name} = ${value}`);
+  const hive = `hive_partitioning = ${partitionKeys.length > 0}${known.join('')}`;
   const reader = { parquet: 'read_parquet', csv: 'read_csv', json: 'read_json' }[kind];
   const { schema, batches } = await connection.stream(
     `SELECT * FROM ${reader}(${list}, ${hive}) LIMIT 0`,
@@ -64,9 +67,10 @@ export async function inspectFiles(
           connection,
           files.map(({ path }) => path),
           fileColumns,
+          given,
           signal,
         )
-      : jsonOptions(fileColumns);
+      : { ...given, ...jsonOptions(fileColumns) };
   return {
     schema,
     format: { kind, options, hive: partitioning },
@@ -140,13 +144,27 @@ async function sniffCsv(
   connection: DuckDbConnection,
   paths: readonly string[],
   columns: Schema,
+  given: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
+  const hints = [
+    'delim',
+    'sep',
+    'quote',
+    'escape',
+    'comment',
+    'skip',
+    'header',
+    'dateformat',
+    'timestampformat',
+  ]
+    .filter((name) => given[name] !== undefined)
+    .map((name) => `, ${name} = ${given[name]}`);
   const rows: SqlValue[][] = [];
   for (const path of paths.slice(0, sniffedFiles)) {
     const [row = []] = await connection.rows(
       `SELECT "Delimiter", "Quote", "Escape", "Comment", "SkipRows", "HasHeader", "DateFormat", "TimestampFormat"
-       FROM sniff_csv(${quoteLiteral(path)})`,
+       FROM sniff_csv(${quoteLiteral(path)}${hints.join('')})`,
       signal,
     );
     rows.push([...row]);
@@ -158,7 +176,9 @@ async function sniffCsv(
     rows.map((row) => row[column] ?? '(empty)').find((value) => value !== '(empty)') ?? '(empty)';
   const quote = used(1);
   const escaping = used(2);
+  const { names: _names, types: _types, column_names: _columnNames, ...others } = given;
   return {
+    ...others,
     auto_detect: 'false',
     delim: text(delim),
     quote: text(quote),
@@ -177,7 +197,8 @@ function jsonOptions(columns: Schema): Readonly<Record<string, string>> {
   return { auto_detect: 'false', format: `'auto'`, columns: columnsLiteral(columns) };
 }
 
-function columnsLiteral(columns: readonly Column[]): string {
+/** `{'a': 'BIGINT'}`: the parameter `columns` of DuckDB's readers of text. */
+export function columnsLiteral(columns: readonly Column[]): string {
   const entries = columns.map(
     (column) => `${quoteIdentifier(column.name)}: ${quoteLiteral(formatType(column.type))}`,
   );

@@ -1,8 +1,15 @@
 import { constants, copyFile, link, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type AttemptId, type Clock, SkeinError, SqlState } from '../common/index.ts';
+import {
+  type AttemptId,
+  type Checksum,
+  ChecksumBuilder,
+  type Clock,
+  checksumFile,
+  SkeinError,
+  SqlState,
+} from '../common/index.ts';
 import { abortReason, type PartitionFile, type PartitionRef } from '../rpc/index.ts';
-import { type Checksum, ChecksumBuilder, checksumFile } from './checksum.ts';
 import {
   defaultFetchLimits,
   exchangePath,

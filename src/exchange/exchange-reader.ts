@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { formatAttempt, queryId, SqlState, stageId } from '../common/index.ts';
+import { formatAttempt, queryId, Semaphore, SqlState, stageId } from '../common/index.ts';
 import {
   abortReason,
   LostInputError,
@@ -16,7 +16,6 @@ import {
   type WantedFile,
 } from './bring-file.ts';
 import { isSafeId, isSafeName } from './scratch-file.ts';
-import { Semaphore } from './semaphore.ts';
 
 export interface ExchangeReaderOptions extends FileBringerOptions {
   /** Folder of its own for fetched files; exists. */

@@ -1,8 +1,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Agent, errors } from 'undici';
-import { type AttemptId, type Clock, SkeinError, sleep } from '../common/index.ts';
+import {
+  type AttemptId,
+  type Checksum,
+  ChecksumBuilder,
+  type Clock,
+  SkeinError,
+  sleep,
+} from '../common/index.ts';
 import { abortReason, tokenHeader } from '../rpc/index.ts';
-import { type Checksum, ChecksumBuilder } from './checksum.ts';
 import { scratchError } from './scratch-file.ts';
 
 /** How long a holder may keep its reader waiting. */

@@ -15,4 +15,3 @@ export {
   type WrittenFile,
 } from './partition-files.ts';
 export { isSafeId, scratchError } from './scratch-file.ts';
-export { Semaphore } from './semaphore.ts';

@@ -1,13 +1,12 @@
 import { open } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
-import { type AttemptId, mapConcurrently } from '../common/index.ts';
+import { type AttemptId, ChecksumBuilder, checksumFile, mapConcurrently } from '../common/index.ts';
 import {
   type PartitionFile,
   PartitionFileSchema,
   type PartitionRef,
   PartitionRefSchema,
 } from '../rpc/index.ts';
-import { ChecksumBuilder, checksumFile } from './checksum.ts';
 import { parquetRowCount, rowCountOfTail } from './parquet-row-count.ts';
 
 /** A file that a task wrote, before it is described to others. */

@@ -1,25 +1,40 @@
+import './aws-sdk.ts';
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { FileCatalog, type InspectFiles } from '../catalog/index.ts';
+import { join, resolve } from 'node:path';
+import { type InspectFiles, WarehouseCatalog } from '../catalog/index.ts';
 import { SkeinError, SqlState, systemClock, systemRandom, workerId } from '../common/index.ts';
 import {
+  createIngestService,
   createQueryService,
+  type IngestService,
   Membership,
   type MembershipLimits,
   type QueryLimits,
   type QueryService,
 } from '../coordinator/index.ts';
-import { DuckDb, inspectFiles, ShadowCatalog } from '../duckdb/index.ts';
+import { DuckDb, DuckDbParquetRows, inspectFiles, ShadowCatalog } from '../duckdb/index.ts';
 import { ExchangeReader } from '../exchange/index.ts';
 import { createHttpWorkerClient } from '../rpc/index.ts';
-import { FragmentRuntime, hostId, Spool } from '../worker/index.ts';
+import {
+  DeltaLog,
+  formatLocation,
+  type ObjectStore,
+  ObjectStores,
+  parseLocation,
+  type S3Options,
+} from '../storage/index.ts';
+import { FragmentRuntime, hostId, Spool, TableFiles } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import type { Share } from './resources.ts';
 import { version } from './version.ts';
 
 export interface CoreOptions {
-  /** Folder whose files and sub-folders are the tables. */
+  /** The warehouse: a folder whose files and sub-folders are tables, or `s3://bucket/prefix`. */
   readonly data: string;
+  /** Locations besides it that statements may name. */
+  readonly externalRoots: readonly string[];
+  readonly s3: S3Options;
+  readonly wrapStore: ((store: ObjectStore) => ObjectStore) | undefined;
   readonly share: Share;
   readonly spoolDir: string;
   /** Shared secret of the cluster. */
@@ -31,18 +46,26 @@ export interface CoreOptions {
 /** A coordinator without doors and without workers. */
 export interface CoordinatorCore {
   readonly queryService: QueryService;
+  /** To be closed before the query service, so that it can commit what it took. */
+  readonly ingest: IngestService;
   readonly members: Membership;
+  /** Folders with table files on this machine: what workers must be able to read. */
   readonly dataRoots: readonly string[];
+  readonly stores: ObjectStores;
   /** Cancels the queries, then closes what they ran on. */
   close(): Promise<void>;
 }
 
 /** Fetched inputs of root fragments that are kept beyond their query. */
 const cacheBytes = 64 * 1024 * 1024;
+/** Parts of remote table files that queries of one fragment read. */
+const tableCacheBytes = 1024 ** 3;
 
 /** @throws SkeinError 58P01 where the data folder is none; 58030 where the spool folder cannot be written */
 export async function startCore(options: CoreOptions): Promise<CoordinatorCore> {
-  const data = await dataFolder(options.data);
+  const data = await warehouseLocation(options.data);
+  const externalRoots = options.externalRoots.map((root) => formatLocation(parseLocation(absolute(root))));
+  const localRoots = [data, ...externalRoots].filter((root) => root.startsWith('/'));
   return await openAll(async (closers) => {
     const { token, share } = options;
     const spool = await Spool.open({ dir: options.spoolDir, clock: systemClock, random: systemRandom });
@@ -50,7 +73,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const duckdb = await DuckDb.open({
       ...share,
       tempDirectory: spool.spillDir,
-      readRoots: [data],
+      readRoots: localRoots,
       writeRoots: [spool.root],
       keepJoinOrder: true,
     });
@@ -59,18 +82,53 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const files = { dir: spool.inputDir, ownRoot: spool.root, hostId: self.hostId };
     const reader = new ExchangeReader({ ...files, cacheBytes, token, clock: systemClock });
     closers.add(() => reader.close());
-    const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self });
-    const catalog = new FileCatalog({ dir: data, clock: systemClock, inspect: inspectWith(duckdb) });
+    const stores = new ObjectStores({
+      clock: systemClock,
+      random: systemRandom,
+      s3: options.s3,
+      wrap: options.wrapStore,
+    });
+    closers.add(() => stores.close());
+    const openStore = (location: string): ObjectStore => stores.open(location);
+    const tableFiles = await TableFiles.open({
+      stores,
+      cache: { folder: join(spool.root, 'tables'), maxBytes: tableCacheBytes },
+      clock: systemClock,
+      random: systemRandom,
+    });
+    closers.add(() => tableFiles[Symbol.asyncDispose]());
+    const { deltaFiles } = tableFiles;
+    const runtime = new FragmentRuntime({
+      duckdb,
+      spool,
+      reader,
+      clock: systemClock,
+      self,
+      deltaFiles,
+      openStore,
+    });
+    const scratchFolder = join(spool.root, 'checkpoints');
+    const parquet = new DuckDbParquetRows({ duckDb: duckdb, scratchFolder, random: systemRandom });
+    const catalog = new WarehouseCatalog({
+      store: stores.open(data),
+      openStore,
+      openLog: (store, checkPlace) => new DeltaLog({ store, parquet, checkPlace }),
+      inspect: inspectWith(duckdb),
+      externalRoots,
+      clock: systemClock,
+      random: systemRandom,
+    });
     const members = new Membership({
       clock: systemClock,
       duckdbVersion: DuckDb.version(),
-      dataRoots: catalog.roots,
+      dataRoots: localRoots,
       connect: (url) => createHttpWorkerClient(url, token),
       ...(options.membershipLimits === undefined ? {} : { limits: options.membershipLimits }),
     });
     closers.add(() => members.close());
     const shadow = await ShadowCatalog.create(systemClock);
     closers.add(() => shadow.close());
+    const scratchDir = join(spool.root, 'statements');
     const queryService = createQueryService({
       catalog,
       members,
@@ -81,25 +139,46 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       version,
       duckdbVersion: DuckDb.version(),
       timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      openStore,
+      scratchDir,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     closers.add(() => queryService.close());
-    return { queryService, members, dataRoots: catalog.roots, close: () => closers.close() };
+    const ingest = createIngestService({
+      queryService,
+      clock: systemClock,
+      random: systemRandom,
+      scratchDir,
+    });
+    closers.add(() => ingest.close());
+    return { queryService, ingest, members, dataRoots: localRoots, stores, close: () => closers.close() };
   });
 }
 
-/** Looks into files on a connection of its own each time: tables are looked at one after another. */
+/** Looks into files on a connection of its own each time. */
 function inspectWith(duckdb: DuckDb): InspectFiles {
-  return async (kind, files, partitionKeys, signal) => {
+  return async (kind, files, partitionKeys, signal, given) => {
+    const remote = files.find(({ path }) => !path.startsWith('/'));
+    if (remote !== undefined) {
+      const message = `${remote.path} cannot be read: of object stores, Delta tables are read only`;
+      throw new SkeinError(SqlState.featureNotSupported, message);
+    }
     await using connection = await duckdb.connect();
-    return await inspectFiles(connection, kind, files, partitionKeys, signal);
+    return await inspectFiles(connection, kind, files, partitionKeys, signal, given);
   };
 }
 
-async function dataFolder(given: string): Promise<string> {
-  const path = resolve(given);
+/** In the one spelling of its store. */
+async function warehouseLocation(given: string): Promise<string> {
+  const location = parseLocation(absolute(given));
+  if (location.kind !== 'local') return formatLocation(location);
+  const { path } = location;
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) return path;
   const problem = found === undefined ? 'does not exist' : 'is not a folder';
   throw new SkeinError(SqlState.undefinedFile, `the data folder ${path} ${problem}`);
+}
+
+function absolute(location: string): string {
+  return /^[a-z0-9]+:\/\//.test(location) ? location : resolve(location);
 }

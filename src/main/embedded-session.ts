@@ -1,6 +1,11 @@
 import {
+  type AppendedRow,
+  type AppendOptions,
   type ExplainOptions,
   explainQuery,
+  jsonLines,
+  type LoadOptions,
+  localFile,
   type QueryFilter,
   type QueryOptions,
   type QueryResult,
@@ -8,8 +13,16 @@ import {
   type Session,
   type StartedQuery,
 } from '../client/index.ts';
-import type { ClusterInfo, QueryInfo, QueryTree } from '../coordinator/index.ts';
+import type {
+  AppendResult,
+  ClusterInfo,
+  LoadResult,
+  LoadSource,
+  QueryInfo,
+  QueryTree,
+} from '../coordinator/index.ts';
 import type { Engine } from './engine.ts';
+import { keepAlive, keepAliveWhileRead } from './keep-alive.ts';
 
 /** Ends the engine with itself. */
 export class EmbeddedSession implements Session {
@@ -28,6 +41,24 @@ export class EmbeddedSession implements Session {
     return explainQuery((text, rest) => this.query(text, rest), sql, options);
   }
 
+  async load(
+    table: string,
+    files: string | readonly string[],
+    { onServer = false, onProgress, ...options }: LoadOptions = {},
+  ): Promise<readonly LoadResult[]> {
+    const paths = typeof files === 'string' ? [files] : files;
+    const source: LoadSource = onServer ? { kind: 'paths', paths } : await localBodies(paths, onProgress);
+    return [await keptAlive(this.#engine.ingest.load({ table, source, ...options }))];
+  }
+
+  async append(
+    table: string,
+    rows: Iterable<AppendedRow>,
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    return await keptAlive(this.#engine.ingest.append({ table, lines: jsonLines(rows), ...options }));
+  }
+
   async queries({ state, limit = 100 }: QueryFilter = {}): Promise<readonly QueryInfo[]> {
     const all = this.#engine.queryService.list();
     return all.filter((info) => state === undefined || info.state === state).slice(0, limit);
@@ -42,16 +73,16 @@ export class EmbeddedSession implements Session {
   }
 
   async cancel(id: string): Promise<boolean> {
-    return await this.#engine.queryService.cancel(id);
+    return await keepAlive(this.#engine.queryService.cancel(id));
   }
 
   async cluster(): Promise<ClusterInfo> {
-    return await this.#engine.queryService.cluster();
+    return await keepAlive(this.#engine.queryService.cluster());
   }
 
   async close(): Promise<void> {
     this.#running.close('the engine was closed');
-    await this.#engine.close();
+    await keepAlive(this.#engine.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -59,12 +90,44 @@ export class EmbeddedSession implements Session {
   }
 
   async #submit(sql: string, options: QueryOptions, signal: AbortSignal): Promise<StartedQuery> {
-    const handle = await this.#engine.queryService.submit({ sql, ...options, signal });
+    const handle = await keepAlive(this.#engine.queryService.submit({ sql, ...options, signal }));
     return {
       id: handle.id,
       columns: handle.columns,
-      batches: handle.batches,
+      batches: keepAliveWhileRead(handle.batches),
       stats: () => handle.info().stats,
     };
+  }
+}
+
+async function localBodies(
+  paths: readonly string[],
+  onProgress: LoadOptions['onProgress'],
+): Promise<Extract<LoadSource, { kind: 'bodies' }>> {
+  const opened = await Promise.all(paths.map(localFile));
+  const total = opened.reduce((sum, { bytes }) => sum + bytes, 0);
+  let read = 0;
+  return {
+    kind: 'bodies',
+    bodies: opened.map((file) => ({
+      name: file.name,
+      async *read() {
+        for await (const chunk of file.read()) {
+          read += chunk.byteLength;
+          onProgress?.(read / Math.max(1, total));
+          yield chunk;
+        }
+      },
+    })),
+  };
+}
+
+/** Rows that wait for others hold nothing that keeps the process from ending. */
+async function keptAlive<T>(work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1_000_000);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
   }
 }

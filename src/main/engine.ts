@@ -1,13 +1,23 @@
-import type { QueryLimits, QueryService } from '../coordinator/index.ts';
-import type { WorkerFaults } from '../worker/index.ts';
+import type { IngestService, QueryLimits, QueryService } from '../coordinator/index.ts';
+import type { ObjectStore, S3Options } from '../storage/index.ts';
+import type { TableCacheOptions, WorkerFaults } from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import { startCore } from './coordinator-core.ts';
 import { addInProcessWorkers } from './in-process-workers.ts';
 import { shareResources, spoolFolder } from './resources.ts';
 
 export interface EngineOptions {
-  /** Folder whose Parquet, CSV and JSON files, and sub-folders of such files, are the tables. */
+  /**
+   * Folder whose Parquet, CSV and JSON files, sub-folders of such files, and Delta tables are the tables; or
+   * `s3://bucket/prefix` with Delta tables.
+   */
   readonly data: string;
+  /** Locations besides `data` that statements may read and write. */
+  readonly externalRoots?: readonly string[] | undefined;
+  /** Where `s3://` is; default: AWS, as the environment says. */
+  readonly s3?: S3Options | undefined;
+  /** What each worker keeps of tables on S3. */
+  readonly tableCache?: TableCacheOptions | undefined;
   /** Workers in this process; default 1. */
   readonly workers?: number | undefined;
   /** Of each worker; default: the cores, shared evenly. */
@@ -17,6 +27,8 @@ export interface EngineOptions {
   /** Folder for exchanged and spilled data; default: `spool` in SKEIN_HOME, or one in the system's temporary folder. */
   readonly spoolDir?: string | undefined;
   readonly limits?: Partial<QueryLimits> | undefined;
+  /** For tests: stands between every store and its users. */
+  readonly wrapStore?: ((store: ObjectStore) => ObjectStore) | undefined;
   /** For tests: makes tasks of a worker, counted from 0, fail or wait. */
   readonly faults?: ((worker: number) => WorkerFaults) | undefined;
 }
@@ -24,6 +36,7 @@ export interface EngineOptions {
 /** A coordinator and its workers in one process, without a door. */
 export interface Engine {
   readonly queryService: QueryService;
+  readonly ingest: IngestService;
   /** Cancels what runs, stops the workers and deletes the scratch files. Nothing keeps the process alive then. */
   close(): Promise<void>;
 }
@@ -36,6 +49,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   return await openAll(async (closers) => {
     const core = await startCore({
       data: options.data,
+      externalRoots: options.externalRoots ?? [],
+      s3: options.s3 ?? {},
+      wrapStore: options.wrapStore,
       share: shares.coordinator,
       spoolDir,
       token: undefined,
@@ -48,11 +64,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       share: shares.worker,
       spoolDir,
       token: undefined,
+      tableCache: options.tableCache,
       faults: options.faults,
     };
     await addInProcessWorkers(core, inProcess, closers);
     // Queries go first, while their workers can still be told to stop.
     closers.add(() => core.queryService.close());
-    return { queryService: core.queryService, close: () => closers.close() };
+    closers.add(() => core.ingest.close());
+    return { queryService: core.queryService, ingest: core.ingest, close: () => closers.close() };
   });
 }

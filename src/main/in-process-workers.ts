@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { systemClock, systemRandom, type WorkerId, workerId } from '../common/index.ts';
 import { DuckDb } from '../duckdb/index.ts';
 import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../rpc/index.ts';
-import { hostId, Worker, type WorkerFaults } from '../worker/index.ts';
+import { hostId, type TableCacheOptions, Worker, type WorkerFaults } from '../worker/index.ts';
 import type { Closers } from './closers.ts';
 import type { CoordinatorCore } from './coordinator-core.ts';
 import type { Share } from './resources.ts';
@@ -12,6 +12,7 @@ export interface InProcessWorkersOptions {
   readonly share: Share;
   readonly spoolDir: string;
   readonly token: string | undefined;
+  readonly tableCache: TableCacheOptions | undefined;
   /** For tests: makes tasks of a worker, counted from 0, fail or wait. */
   readonly faults: ((worker: number) => WorkerFaults) | undefined;
 }
@@ -36,7 +37,7 @@ export async function addInProcessWorkers(
 
 function startWorker(
   core: CoordinatorCore,
-  { share, spoolDir, token, faults }: InProcessWorkersOptions,
+  { share, spoolDir, token, tableCache, faults }: InProcessWorkersOptions,
   index: number,
 ): Promise<Worker> {
   return Worker.start({
@@ -44,6 +45,8 @@ function startWorker(
     spoolDir,
     ...share,
     readRoots: core.dataRoots,
+    stores: core.stores,
+    tableCache,
     token,
     clock: systemClock,
     random: systemRandom,

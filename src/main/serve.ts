@@ -1,9 +1,16 @@
+import './aws-sdk.ts';
 import type { FastifyBaseLogger } from 'fastify';
 import { SkeinError, SqlState, systemClock, systemRandom } from '../common/index.ts';
 import type { MembershipLimits } from '../coordinator/index.ts';
 import { coordinatorHttpHandler } from '../rpc/index.ts';
 import { createRestServer } from '../server/rest/index.ts';
-import { startWorkerServer, type WorkerLog, type WorkerServer } from '../worker/index.ts';
+import { ObjectStores, type S3Options } from '../storage/index.ts';
+import {
+  startWorkerServer,
+  type TableCacheOptions,
+  type WorkerLog,
+  type WorkerServer,
+} from '../worker/index.ts';
 import { openAll } from './closers.ts';
 import { startCore } from './coordinator-core.ts';
 import type { Engine, EngineOptions } from './engine.ts';
@@ -43,6 +50,9 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const { limits, membershipLimits } = options;
     const core = await startCore({
       data: options.data,
+      externalRoots: options.externalRoots ?? [],
+      s3: options.s3 ?? {},
+      wrapStore: options.wrapStore,
       share: shares.coordinator,
       spoolDir,
       token,
@@ -50,11 +60,13 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       membershipLimits,
     });
     closers.add(() => core.close());
-    const inProcess = { count: workers, share: shares.worker, spoolDir, token, faults: options.faults };
+    const { tableCache, faults } = options;
+    const inProcess = { count: workers, share: shares.worker, spoolDir, token, tableCache, faults };
     await addInProcessWorkers(core, inProcess, closers);
     const calls = coordinatorHttpHandler(core.members, token);
     const app = await createRestServer({
       queryService: core.queryService,
+      ingest: core.ingest,
       version,
       ...(token === undefined ? {} : { token }),
       ...(logger === undefined ? {} : { logger }),
@@ -67,13 +79,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     closers.add(() => app.close());
     // First of all: clients learn what becomes of their queries while they can still be told.
     closers.add(() => core.queryService.close({ graceMs: options.drainMs ?? 0 }));
+    closers.add(() => core.ingest.close());
     const url = await app.listen({ host, port }).catch((cause: unknown) => {
       const problem = cause instanceof Error ? cause.message : String(cause);
       throw new SkeinError(SqlState.cannotConnectNow, `cannot listen on ${host}:${port}: ${problem}`, {
         cause,
       });
     });
-    return { url, queryService: core.queryService, close: () => closers.close() };
+    return { url, queryService: core.queryService, ingest: core.ingest, close: () => closers.close() };
   });
 }
 
@@ -92,6 +105,10 @@ export interface WorkerProcessOptions {
   readonly memoryBytes?: number | undefined;
   /** As the engine's. */
   readonly spoolDir?: string | undefined;
+  /** Where `s3://` is, as the coordinator's. */
+  readonly s3?: S3Options | undefined;
+  /** What is kept of tables on S3. */
+  readonly tableCache?: TableCacheOptions | undefined;
   readonly token?: string | undefined;
   /** How long leaving waits for running tasks. */
   readonly drainMs?: number | undefined;
@@ -101,7 +118,8 @@ export interface WorkerProcessOptions {
 /** Serves tasks of a coordinator on another port or host, and registers with it for as long as it runs. */
 export async function startWorker(options: WorkerProcessOptions): Promise<WorkerServer> {
   const { worker: share } = shareResources(1, options);
-  return await startWorkerServer({
+  const stores = new ObjectStores({ clock: systemClock, random: systemRandom, s3: options.s3 ?? {} });
+  const server = await startWorkerServer({
     workerId: newWorkerId('worker'),
     coordinatorUrl: options.coordinator,
     host: options.host ?? '127.0.0.1',
@@ -111,8 +129,17 @@ export async function startWorker(options: WorkerProcessOptions): Promise<Worker
     token: options.token,
     clock: systemClock,
     random: systemRandom,
+    stores,
+    tableCache: options.tableCache,
     ...(options.advertiseHost === undefined ? {} : { advertiseHost: options.advertiseHost }),
     ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
     ...(options.log === undefined ? {} : { log: options.log }),
   });
+  return {
+    ...server,
+    async close() {
+      await server.close();
+      await stores.close();
+    },
+  };
 }

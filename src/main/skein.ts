@@ -1,5 +1,8 @@
 import {
+  type AppendedRow,
+  type AppendOptions,
   type ExplainOptions,
+  type LoadOptions,
   type QueryFilter,
   type QueryOptions,
   type QueryResult,
@@ -7,14 +10,34 @@ import {
   SkeinClient,
 } from '../client/index.ts';
 import { parseBytes } from '../common/index.ts';
-import type { ClusterInfo, QueryInfo, QueryTree } from '../coordinator/index.ts';
+import type { AppendResult, ClusterInfo, LoadResult, QueryInfo, QueryTree } from '../coordinator/index.ts';
 import { EmbeddedSession } from './embedded-session.ts';
 import { startEngine } from './engine.ts';
 
 /** An engine in this process, over a folder of files. */
 export interface EmbeddedOptions {
-  /** Folder whose Parquet, CSV and JSON files, and sub-folders of such files, are the tables. */
+  /**
+   * Folder whose Parquet, CSV and JSON files, sub-folders of such files, and Delta tables are the tables; or
+   * `s3://bucket/prefix` with Delta tables.
+   */
   readonly data: string;
+  /** Locations besides `data` that statements may read and write. */
+  readonly externalRoots?: readonly string[];
+  /** Where `s3://` is; default: AWS, as the environment says. Credentials come from the environment. */
+  readonly s3?: {
+    /** `http(s)://HOST:PORT` of an S3-compatible store. */
+    readonly endpoint?: string;
+    readonly region?: string;
+    /** The bucket in the path instead of in the host name. */
+    readonly forcePathStyle?: boolean;
+  };
+  /** What each worker keeps of tables on S3. */
+  readonly tableCache?: {
+    /** Where it outlives the engine; engines may share it. Default: in the spool, and gone with it. */
+    readonly folder?: string;
+    /** Default 10 GiB. */
+    readonly maxBytes?: number;
+  };
   /** Default 1. */
   readonly workers?: number;
   /** Of each worker; default: the cores, shared evenly. */
@@ -62,6 +85,18 @@ export class Skein implements Session {
 
   explain(sql: string, options?: ExplainOptions): Promise<string> {
     return this.#session.explain(sql, options);
+  }
+
+  load(
+    table: string,
+    files: string | readonly string[],
+    options?: LoadOptions,
+  ): Promise<readonly LoadResult[]> {
+    return this.#session.load(table, files, options);
+  }
+
+  append(table: string, rows: Iterable<AppendedRow>, options?: AppendOptions): Promise<AppendResult> {
+    return this.#session.append(table, rows, options);
   }
 
   queries(filter?: QueryFilter): Promise<readonly QueryInfo[]> {

@@ -43,8 +43,11 @@ export interface ScanNode extends NodeBase {
    * groups only; the filter itself stays in the plan.
    */
   readonly prune: readonly Expr[];
-  /** `all`: every task reads the whole table. `split`: the table's splits are dealt out over the stage's tasks. */
-  readonly read: 'all' | 'split';
+  /**
+   * `all`: every task reads the whole table. `split`: the table's splits are dealt out over the stage's tasks. `shard`:
+   * task i of n reads the files of the shards i, i + n, i + 2n ...
+   */
+  readonly read: 'all' | 'split' | 'shard';
 }
 
 /** A pure table function with constant arguments: range, generate_series, unnest of a literal ... */
@@ -224,14 +227,21 @@ export interface RecursiveCteNode extends NodeBase {
  * Where the rows of a node are:
  * - single: all of them in one task.
  * - replicated: all of them in every task.
- * - hash: rows with equal `keys` (over the node's output) in one task, by `hash(keys) % partitions`.
+ * - hash: rows with equal `keys` (over the node's output) in one task, by `hash(keys) % partitions`; with `shards` by the
+ *   hash that places the rows of tables, `shardHash(keys) % shards % partitions`: where the rows of a table with so many
+ *   shards are that is read by `shard`.
  * - arbitrary: every row in exactly one task.
  */
 export type Distribution =
   | { readonly kind: 'single' }
   | { readonly kind: 'replicated' }
   | { readonly kind: 'arbitrary' }
-  | { readonly kind: 'hash'; readonly keys: readonly Expr[]; readonly partitions: number };
+  | {
+      readonly kind: 'hash';
+      readonly keys: readonly Expr[];
+      readonly partitions: number;
+      readonly shards?: number | undefined;
+    };
 
 /** Moves rows between tasks; same rows, same schema. Plans with all exchanges erased give the same answer. */
 export interface ExchangeNode extends NodeBase {

@@ -3,7 +3,7 @@ import { sameType } from '../types/index.ts';
 import { isNullGuard, keepAsofNulls } from './asof-nulls.ts';
 import type { Distribution } from './distribution.ts';
 import { broadcast, gather, repartition, traceToCte } from './exchange.ts';
-import { isHashKey, sameExpr } from './expressions.ts';
+import { isHashKey, isInteger, sameExpr } from './expressions.ts';
 import {
   arbitrary,
   type HashKey,
@@ -154,11 +154,16 @@ function hashOptions(
   const conditions = hashConditions(node);
   if (conditions.length === 0) return [];
   const partitions = distribution.context.parallelism;
-  const move = (placed: Placed, original: JoinNode['left'], keys: readonly Expr[]): Option => ({
+  const move = (
+    placed: Placed,
+    original: JoinNode['left'],
+    keys: readonly Expr[],
+    shards?: number,
+  ): Option => ({
     cost: STAGE_BYTES + distribution.estimator.bytes(original),
     run: () => {
-      wish(placed, keys, distribution);
-      return repartition(placed, keys, partitions);
+      if (shards === undefined) wish(placed, keys, distribution);
+      return repartition(placed, keys, partitions, shards);
     },
   });
   const stay = (placed: Placed): Option => ({ cost: 0, run: () => placed });
@@ -185,6 +190,7 @@ function hashOptions(
           right,
           node.right,
           onLeft.map((c) => c.right),
+          shardsOf(left.placement),
         ),
       ),
     );
@@ -195,6 +201,7 @@ function hashOptions(
           left,
           node.left,
           onRight.map((c) => c.left),
+          shardsOf(right.placement),
         ),
         stay(right),
       ),
@@ -244,22 +251,32 @@ function aligned(
   if (placement.kind !== 'hash') return undefined;
   const found: JoinCondition[] = [];
   for (const key of placement.keys) {
-    const condition = conditions.find((candidate) => key.some((member) => sameExpr(member, candidate[side])));
+    const condition = conditions.find((candidate) => isPlacedBy(placement, key, candidate[side]));
     if (condition === undefined) return undefined;
     found.push(condition);
   }
   return found;
 }
 
+function shardsOf(placement: Placement): number | undefined {
+  return placement.kind === 'hash' ? placement.shards : undefined;
+}
+
+/** True when the value of `expr` is what rows are placed by. All integers are one to the hash of shards. */
+function isPlacedBy(placement: Placement, key: HashKey, expr: Expr): boolean {
+  if (key.some((member) => sameExpr(member, expr))) return true;
+  const widened = expr.kind === 'cast' && !expr.try && isInteger(expr.type) && isInteger(expr.input.type);
+  return shardsOf(placement) !== undefined && widened && isPlacedBy(placement, key, expr.input);
+}
+
 /** True when rows that the conditions match are in the same task as they are. */
 function alreadyTogether(left: Placement, right: Placement, conditions: readonly JoinCondition[]): boolean {
   if (left.kind !== 'hash' || right.kind !== 'hash' || left.keys.length !== right.keys.length) return false;
+  if (left.shards !== right.shards) return false;
   return left.keys.every((key, index) => {
     const other: HashKey = right.keys[index] ?? [];
     return conditions.some(
-      (condition) =>
-        key.some((member) => sameExpr(member, condition.left)) &&
-        other.some((member) => sameExpr(member, condition.right)),
+      (condition) => isPlacedBy(left, key, condition.left) && isPlacedBy(right, other, condition.right),
     );
   });
 }
@@ -291,5 +308,8 @@ function hashPlacement(node: JoinNode, left: Placed, right: Placed): Placement {
 function mergedKeys(left: Placement, right: Placement, width: number): Placement {
   const shifted = shiftPlacement(right, width);
   if (left.kind !== 'hash' || shifted.kind !== 'hash') return left;
-  return hashed(left.keys.map((key, index) => [...key, ...(shifted.keys[index] ?? [])]));
+  return hashed(
+    left.keys.map((key, index) => [...key, ...(shifted.keys[index] ?? [])]),
+    left.shards,
+  );
 }

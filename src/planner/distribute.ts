@@ -9,6 +9,7 @@ import {
   type PlanNode,
   type RecursiveCteNode,
   type SampleNode,
+  type ScanNode,
   type SetOperationNode,
   type WindowNode,
   type WithNode,
@@ -17,13 +18,23 @@ import {
 import { placeAggregate } from './distribute-aggregate.ts';
 import { placeJoin, wish } from './distribute-join.ts';
 import type { Distribution } from './distribution.ts';
-import { createEstimator } from './estimate.ts';
+import { createEstimator, scanSize } from './estimate.ts';
 import { broadcastAsStage, gather, type Reasons, repartition } from './exchange.ts';
-import { BIGINT, exprKey, integerLiteral, isHashKey, isVolatile, literal, sameExpr } from './expressions.ts';
-import { allColumns } from './nodes.ts';
+import {
+  BIGINT,
+  column,
+  exprKey,
+  integerLiteral,
+  isHashKey,
+  isVolatile,
+  literal,
+  sameExpr,
+} from './expressions.ts';
+import { allColumns, columnAt } from './nodes.ts';
 import {
   arbitrary,
   colocates,
+  hashed,
   isWhole,
   type Placed,
   type Placement,
@@ -46,16 +57,37 @@ export function distribute(
   plan: PlanNode,
   context: PlannerContext,
 ): { readonly placed: Placed; readonly reasons: Reasons } {
-  const first = run(plan, context, new Map());
+  const byShards = runTwice(plan, context, true);
+  if (!readsShards(byShards.placed.node)) return byShards;
+  // Shards may be of different sizes: a plan goes by them only where it moves less for it.
+  const bySplits = runTwice(plan, context, false);
+  return countMoves(byShards.placed.node) < countMoves(bySplits.placed.node) ? byShards : bySplits;
+}
+
+/** The second time with CTEs placed by the keys that they were wanted by. */
+function runTwice(plan: PlanNode, context: PlannerContext, useShards: boolean): ReturnType<typeof run> {
+  const first = run(plan, context, new Map(), useShards);
   if (first.wishes.size === 0) return first;
   const granted = new Map([...first.wishes].map(([cteId, wishes]) => [cteId, mostWanted(wishes)]));
-  return run(plan, context, granted);
+  return run(plan, context, granted, useShards);
+}
+
+function readsShards(plan: PlanNode): boolean {
+  for (const node of walk(plan)) if (node.kind === 'scan' && node.read === 'shard') return true;
+  return false;
+}
+
+function countMoves(plan: PlanNode): number {
+  let moves = 0;
+  for (const node of walk(plan)) if (node.kind === 'exchange') moves += 1;
+  return moves;
 }
 
 function run(
   plan: PlanNode,
   context: PlannerContext,
   granted: ReadonlyMap<number, readonly Expr[]>,
+  useShards: boolean,
 ): { readonly placed: Placed; readonly reasons: Reasons; readonly wishes: Distribution['wishes'] } {
   const estimator = createEstimator(context);
   estimator.estimate(plan);
@@ -65,6 +97,7 @@ function run(
     ctes: new Map(),
     wishes: new Map(),
     granted,
+    useShards,
     reasons: new WeakMap(),
     place: (node) => place(node, distribution),
   };
@@ -127,11 +160,27 @@ function place(node: PlanNode, distribution: Distribution): Placed {
   }
 }
 
-function placeScan(node: Extract<PlanNode, { kind: 'scan' }>, { context }: Distribution): Placed {
-  if (context.parallelism === 1 || context.table(node.table).splitCount <= 1) {
+function placeScan(node: ScanNode, distribution: Distribution): Placed {
+  const { context } = distribution;
+  if (context.parallelism === 1 || scanSize(context.table(node.table), node).splitCount <= 1) {
     return { node: { ...node, read: 'all' }, placement: single };
   }
-  return { node: { ...node, read: 'split' }, placement: arbitrary };
+  const keys = distribution.useShards ? shardKeys(node, context) : undefined;
+  if (keys === undefined) return { node: { ...node, read: 'split' }, placement: arbitrary };
+  return { node: { ...node, read: 'shard' }, placement: keys };
+}
+
+/** The placement of a table that is read by its shards; undefined where these are too few, or their keys are not read. */
+function shardKeys(node: ScanNode, { table, parallelism }: PlannerContext): Placement | undefined {
+  const { sharding } = table(node.table);
+  if (sharding === undefined || sharding.shards < parallelism) return undefined;
+  const keys = sharding.columns.map((position) => node.columns.indexOf(position));
+  if (keys.includes(-1)) return undefined;
+  const placement = hashed(
+    keys.map((index) => [column(index, columnAt(node.schema, index).type)]),
+    sharding.shards,
+  );
+  return placement.kind === 'hash' ? placement : undefined;
 }
 
 /** Row by row; a sort first brings all rows together. */
@@ -236,12 +285,13 @@ function samePlacement(inputs: readonly Placed[]): Placement {
       others.every(
         (other) =>
           other.kind === 'hash' &&
+          other.shards === first.shards &&
           other.keys.length === first.keys.length &&
           (other.keys[index] ?? []).some((candidate) => sameExpr(candidate, member)),
       ),
     ),
   );
-  return keys.some((key) => key.length === 0) ? arbitrary : { kind: 'hash', keys };
+  return hashed(keys, first.shards);
 }
 
 /** Each row is drawn by itself under BERNOULLI, each vector under SYSTEM; a reservoir, or a seed, is one task's. */

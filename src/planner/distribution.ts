@@ -14,6 +14,8 @@ export interface Distribution {
   readonly wishes: Map<number, (readonly Expr[])[]>;
   /** Keys to place CTEs by, by id: chosen from the wishes of an earlier pass. */
   readonly granted: ReadonlyMap<number, readonly Expr[]>;
+  /** Tables with shards are read by them, where these tell where their rows are. */
+  readonly useShards: boolean;
   readonly reasons: Reasons;
   /** Places any node: puts the exchanges below it that it needs. */
   readonly place: (node: PlanNode) => Placed;

@@ -1,14 +1,23 @@
 import { assertNever } from '../common/index.ts';
-import { children, type Expr, type JoinNode, type LimitNode, type PlanNode } from '../plan/index.ts';
+import {
+  children,
+  type Expr,
+  type JoinNode,
+  type LimitNode,
+  type PlanNode,
+  type ScanNode,
+} from '../plan/index.ts';
 import { integerLiteral } from './expressions.ts';
 import { allColumns } from './nodes.ts';
 import { distinctOf, type KnownColumns, type KnownValues, selectivity } from './selectivity.ts';
-import type { PlannerContext } from './stage-plan.ts';
+import type { PlannerContext, PlannerTable, ScanSize } from './stage-plan.ts';
 import { rowWidth, typeWidth } from './widths.ts';
 
 /** What a node is thought to give. Only choices depend on it, never answers. */
 interface Estimate {
   readonly rows: number;
+  /** Of a scan and what only filters it: rows of all its files, also those that are left out for what filters say. */
+  readonly unprunedRows?: number | undefined;
   /** For each output column, what its table holds, before any filter; undefined when unknown. */
   readonly columns: KnownColumns;
 }
@@ -38,13 +47,14 @@ export function createEstimator(
   const compute = (node: PlanNode): Estimate => {
     switch (node.kind) {
       case 'scan': {
-        const { rowCount, statistics } = context.table(node.table);
+        const table = context.table(node.table);
+        const { rowCount, statistics } = table;
         const columns = node.schema.map(({ type }, index) => {
           const known = statistics?.[node.columns[index] ?? -1];
           const distinct = known?.distinct ?? (typeWidth(type) === 1 ? 2 : undefined);
           return { distinct, min: known?.min, max: known?.max, tableRows: rowCount };
         });
-        return { rows: rowCount, columns };
+        return { rows: scanSize(table, node).rowCount, unprunedRows: rowCount, columns };
       }
       case 'stageInput':
         return unknown(node, stageRows.get(node.stage) ?? 1000);
@@ -98,12 +108,21 @@ export function createEstimator(
     if (node.kind === 'scan') {
       const table = context.table(node.table);
       const known = node.columns.map((position) => table.statistics?.[position]?.bytes);
-      if (known.every((bytes) => bytes !== undefined)) return known.reduce((sum, bytes) => sum + bytes, 0);
-      return (table.bytes * rowWidth(node.schema)) / rowWidth(table.schema);
+      const read = scanSize(table, node).bytes;
+      if (known.every((bytes) => bytes !== undefined)) {
+        const share = table.bytes > 0 ? read / table.bytes : 1;
+        return known.reduce((sum, bytes) => sum + bytes, 0) * share;
+      }
+      return (read * rowWidth(node.schema)) / rowWidth(table.schema);
     }
     return children(node).reduce((sum, child) => sum + scannedBytes(child), 0);
   };
   return { estimate, bytes: (node) => estimate(node).rows * rowWidth(node.schema), scannedBytes };
+}
+
+/** What a scan reads of its table. */
+export function scanSize(table: PlannerTable, node: ScanNode): ScanSize {
+  return table.prunedScan?.(node) ?? table;
 }
 
 function unknown(node: PlanNode, rows: number): Estimate {
@@ -122,7 +141,7 @@ function valuesOf(expr: Expr, input: Estimate): KnownValues | undefined {
 function estimateUnary(node: Extract<PlanNode, { readonly input: PlanNode }>, input: Estimate): Estimate {
   switch (node.kind) {
     case 'filter':
-      return { rows: input.rows * selectivity(node.predicate, input.columns), columns: input.columns };
+      return estimateFilter(node.predicate, input);
     case 'project':
       return {
         rows: input.rows,
@@ -158,6 +177,13 @@ function estimateUnary(node: Extract<PlanNode, { readonly input: PlanNode }>, in
     default:
       return assertNever(node);
   }
+}
+
+/** Files that are left out for what the filter says must not count against it a second time. */
+function estimateFilter(predicate: Expr, input: Estimate): Estimate {
+  const { rows, unprunedRows = rows, columns } = input;
+  const left = unprunedRows * selectivity(predicate, columns);
+  return { rows: Math.min(rows, left), unprunedRows: left, columns };
 }
 
 function limitRows(node: LimitNode, rows: number): number {

@@ -32,15 +32,29 @@ export function broadcastAsStage(placed: Placed): Placed {
   };
 }
 
-/** Brings rows with equal `keys` to the same task. */
-export function repartition(placed: Placed, keys: readonly Expr[], partitions: number): Placed {
+/**
+ * Brings rows with equal `keys` to the same task.
+ * @param shards to where a table with so many shards has them
+ */
+export function repartition(
+  placed: Placed,
+  keys: readonly Expr[],
+  partitions: number,
+  shards?: number,
+): Placed {
   const node: ExchangeNode = {
     kind: 'exchange',
     input: placed.node,
-    to: { kind: 'hash', keys, partitions },
+    to: { kind: 'hash', keys, partitions, ...(shards === undefined ? {} : { shards }) },
     schema: placed.node.schema,
   };
-  return { node, placement: hashed(keys.map((key) => [key])) };
+  return {
+    node,
+    placement: hashed(
+      keys.map((key) => [key]),
+      shards,
+    ),
+  };
 }
 
 /**

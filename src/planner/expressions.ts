@@ -164,6 +164,18 @@ export function cannotFail(expr: Expr): boolean {
 }
 
 /**
+ * True for predicates by which files can be left out: as `cannotFail`, and casts, which nobody evaluates on rows that
+ * the query would not have shown.
+ */
+export function isPruning(expr: Expr): boolean {
+  return cannotFail(withoutCasts(expr));
+}
+
+function withoutCasts(expr: Expr): Expr {
+  return expr.kind === 'cast' ? withoutCasts(expr.input) : mapExprChildren(expr, withoutCasts);
+}
+
+/**
  * True when equal values (as GROUP BY and `=` see them) have equal `hash()`, so that rows may be placed by it.
  * VARIANT 1 and 1.0 are equal and hash apart; GEOMETRY is not known to be safe.
  */
@@ -220,6 +232,23 @@ function derives(expr: Expr, known: readonly Expr[]): boolean {
   if (known.some((other) => sameExpr(other, expr))) return true;
   if (expr.kind === 'column' || (expr.kind === 'call' && expr.volatile)) return false;
   return exprChildren(expr).every((child) => derives(child, known));
+}
+
+const integers: ReadonlySet<string> = new Set([
+  'TINYINT',
+  'SMALLINT',
+  'INTEGER',
+  'BIGINT',
+  'HUGEINT',
+  'UTINYINT',
+  'USMALLINT',
+  'UINTEGER',
+  'UBIGINT',
+  'UHUGEINT',
+]);
+
+export function isInteger(type: SqlType): boolean {
+  return type.kind === 'scalar' && integers.has(type.name);
 }
 
 export function isFloat(type: SqlType): boolean {

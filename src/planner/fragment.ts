@@ -59,10 +59,7 @@ function stageInput(node: PlanNode, stage: number, read: StageInputNode['read'])
 }
 
 function addStage(fragment: PlanNode, exchange: ExchangeNode, cut: Cut): StagePlan {
-  const output: StageOutput =
-    exchange.to.kind === 'hash'
-      ? { kind: 'hash', keys: exchange.to.keys, partitions: exchange.to.partitions }
-      : { kind: 'gather' };
+  const output: StageOutput = exchange.to.kind === 'hash' ? exchange.to : { kind: 'gather' };
   const stage = makeStage(cut.stages.length, fragment, output, exchange.input, cut);
   const name = JSON.stringify([stage.fragment, stage.output]);
   const same = stage.deterministic ? cut.known.get(name) : undefined;
@@ -95,7 +92,7 @@ function makeStage(
 function tasksOf(fragment: PlanNode, count: number): StageTasks {
   for (const node of walk(fragment)) {
     if (
-      (node.kind === 'scan' && node.read === 'split') ||
+      (node.kind === 'scan' && node.read !== 'all') ||
       (node.kind === 'stageInput' && node.read === 'partition')
     ) {
       return { kind: 'parallel', count };

@@ -3,10 +3,12 @@ export { createEstimator, type Estimator } from './estimate.ts';
 export { formatExpr } from './format-expression.ts';
 export { operatorTree } from './operator-tree.ts';
 export { applyRules, planDistributed, planSingle } from './plan-distributed.ts';
+export { planWrite, type WritePlan, type WriteSink } from './plan-write.ts';
 export type {
   DistributedPlan,
   PlannerContext,
   PlannerTable,
+  PrunedScan,
   StageOutput,
   StagePlan,
   StageTasks,

@@ -3,20 +3,24 @@ import { children, type JoinKind, type JoinNode, type OperatorTree, type PlanNod
 import type { Schema } from '../types/index.ts';
 import { conjuncts } from './expressions.ts';
 import { formatAggregate, formatExpr, formatSortKey, formatWindow } from './format-expression.ts';
+import type { PlannerContext } from './stage-plan.ts';
 
 /**
  * The operators of a plan or a fragment for EXPLAIN.
  * @param estimate rows a node is thought to give
+ * @param context tells which files scans read
  */
 export function operatorTree(
   node: PlanNode,
   estimate?: (node: PlanNode) => number | undefined,
+  context?: Pick<PlannerContext, 'table'>,
 ): OperatorTree {
+  const files = node.kind === 'scan' ? context?.table(node.table).prunedScan?.(node).note : undefined;
   return {
     kind: kindOf(node),
-    details: detailsOf(node),
+    details: [...detailsOf(node), ...(files === undefined ? [] : [files])],
     estimatedRows: estimate?.(node),
-    children: children(node).map((child) => operatorTree(child, estimate)),
+    children: children(node).map((child) => operatorTree(child, estimate, context)),
   };
 }
 
@@ -91,7 +95,7 @@ function detailsOf(node: PlanNode): readonly string[] {
     case 'scan': {
       const prune = node.prune.map((expr) => formatExpr(expr, node.schema));
       return [
-        `${node.table}${node.read === 'all' ? ' (whole)' : ''}`,
+        `${node.table}${node.read === 'all' ? ' (whole)' : node.read === 'shard' ? ' (by shard)' : ''}`,
         `columns: ${names(node.schema)}`,
         ...(prune.length === 0 ? [] : [`prunes by: ${prune.join(' AND ')}`]),
       ];
@@ -148,7 +152,7 @@ function detailsOf(node: PlanNode): readonly string[] {
     case 'exchange':
       return [
         node.to.kind === 'hash'
-          ? `hash (${node.to.keys.map((key) => formatExpr(key, node.input.schema)).join(', ')})`
+          ? `${node.to.shards === undefined ? 'hash' : 'shard'} (${node.to.keys.map((key) => formatExpr(key, node.input.schema)).join(', ')})`
           : node.to.kind === 'single'
             ? 'gather'
             : node.to.kind,

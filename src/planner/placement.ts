@@ -18,13 +18,14 @@ export type HashKey = readonly Expr[];
  * - single: the fragment is to be run once; all rows are there.
  * - replicated: the fragment may be run in every task, and gives all rows, the same ones, in each.
  * - arbitrary: every row is in one of the tasks.
- * - hash: as arbitrary, and rows with equal keys are in the same task, `hash(keys) % partitions`.
+ * - hash: as arbitrary, and rows with equal keys are in the same task, by the exchange's hash, or with `shards` by the one
+ *   that places the rows of tables with so many shards. Rows placed by one are not where the other would put them.
  */
 export type Placement =
   | { readonly kind: 'single' }
   | { readonly kind: 'replicated' }
   | { readonly kind: 'arbitrary' }
-  | { readonly kind: 'hash'; readonly keys: readonly HashKey[] };
+  | { readonly kind: 'hash'; readonly keys: readonly HashKey[]; readonly shards?: number | undefined };
 
 /** A node with its exchanges in place. */
 export interface Placed {
@@ -36,8 +37,9 @@ export const single: Placement = { kind: 'single' };
 export const replicated: Placement = { kind: 'replicated' };
 export const arbitrary: Placement = { kind: 'arbitrary' };
 
-export function hashed(keys: readonly HashKey[]): Placement {
-  return keys.length === 0 || keys.some((key) => key.length === 0) ? arbitrary : { kind: 'hash', keys };
+export function hashed(keys: readonly HashKey[], shards?: number): Placement {
+  if (keys.length === 0 || keys.some((key) => key.length === 0)) return arbitrary;
+  return shards === undefined ? { kind: 'hash', keys } : { kind: 'hash', keys, shards };
 }
 
 /** True when one task sees all rows. */
@@ -72,13 +74,19 @@ export function projectPlacement(placement: Placement, exprs: readonly Expr[]): 
     });
     return moved === undefined ? [] : [moved];
   };
-  return hashed(placement.keys.map((key) => unique(key.flatMap(restate))));
+  return hashed(
+    placement.keys.map((key) => unique(key.flatMap(restate))),
+    placement.shards,
+  );
 }
 
 /** The placement with every column `offset` further to the right. */
 export function shiftPlacement(placement: Placement, offset: number): Placement {
   if (placement.kind !== 'hash') return placement;
-  return hashed(placement.keys.map((key) => key.map((member) => shift(member, offset))));
+  return hashed(
+    placement.keys.map((key) => key.map((member) => shift(member, offset))),
+    placement.shards,
+  );
 }
 
 export function shift(expr: Expr, offset: number): Expr {
@@ -105,7 +113,7 @@ export function withEqualities(
     });
     return unique([...key, ...more]);
   };
-  return hashed(placement.keys.map(widen));
+  return hashed(placement.keys.map(widen), placement.shards);
 }
 
 /** Keeps the members that read only columns below `width`. */
@@ -115,6 +123,7 @@ export function firstColumnsOnly(placement: Placement, width: number): Placement
     placement.keys.map((key) =>
       key.filter((member) => [...columnsOf(member)].every((index) => index < width)),
     ),
+    placement.shards,
   );
 }
 

@@ -16,7 +16,9 @@ import {
   scan,
 } from '../../test/support/plans.ts';
 import type { PlanNode } from '../plan/index.ts';
+import { operatorTree } from './operator-tree.ts';
 import { planDistributed } from './plan-distributed.ts';
+import type { PlannerContext } from './stage-plan.ts';
 import { validatePlan } from './validate-plan.ts';
 
 const big = scan('big', integers('abc'));
@@ -28,8 +30,8 @@ const context = contextOf({
   tiny: { schema: tiny.schema, rowCount: 10 },
 });
 
-function draw(plan: PlanNode): string {
-  const distributed = planDistributed(plan, context);
+function draw(plan: PlanNode, given: PlannerContext = context): string {
+  const distributed = planDistributed(plan, given);
   for (const stage of [...distributed.stages, distributed.root])
     expect(validatePlan(stage.fragment)).toEqual([]);
   return drawStages(distributed);
@@ -116,4 +118,102 @@ describe('planDistributed', () => {
         stage input: stage 2 (whole)"
     `);
   });
+});
+
+describe('tables in shards', () => {
+  const orders = scan('orders', integers('oc'));
+  const lines = scan('lines', integers('opq'));
+  const customers = scan('customers', integers('cn'));
+  const sharded = (shards: number, lineShards = shards): PlannerContext =>
+    contextOf({
+      orders: { schema: orders.schema, rowCount: 2_000_000, sharding: { columns: [0], shards } },
+      lines: { schema: lines.schema, rowCount: 8_000_000, sharding: { columns: [0], shards: lineShards } },
+      customers: { schema: customers.schema, rowCount: 3_000_000 },
+    });
+
+  test('that are alike join by their key without moving, and groups by it stay', () => {
+    const joined = join('inner', lines, orders, 0, 0);
+    const grouped = aggregate(joined, [3], [callOf('median', [col(2)], BIGINT)]);
+    expect(draw(grouped, sharded(8))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> gather
+        hash aggregate: by: o; median(q)
+          hash join (inner): o = o
+            scan: lines (by shard); columns: o, q
+            scan: orders (by shard); columns: o
+      root, one task -> result
+        stage input: stage 0 (whole)"
+    `);
+  });
+
+  test('of another number do not', () => {
+    expect(draw(join('inner', lines, orders, 0, 0), sharded(8, 16))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> shard (o)
+        scan: orders (by shard); columns: o, c
+      stage 1, 4 tasks -> gather
+        hash join (inner): o = o
+          scan: lines (by shard); columns: o, p, q
+          stage input: stage 0
+      root, one task -> result
+        stage input: stage 1 (whole)"
+    `);
+  });
+
+  test('too few for the tasks are not read by shard', () => {
+    expect(draw(join('inner', lines, orders, 0, 0), sharded(3))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> hash (o)
+        scan: lines; columns: o, p, q
+      stage 1, 4 tasks -> hash (o)
+        scan: orders; columns: o, c
+      stage 2, 4 tasks -> gather
+        hash join (inner): o = o
+          stage input: stage 0
+          stage input: stage 1
+      root, one task -> result
+        stage input: stage 2 (whole)"
+    `);
+  });
+
+  test('let what joins them come to them', () => {
+    expect(draw(join('left', lines, customers, 0, 0), sharded(8))).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> shard (c)
+        scan: customers; columns: c, n
+      stage 1, 4 tasks -> gather
+        hash join (left): o = c
+          scan: lines (by shard); columns: o, p, q
+          stage input: stage 0
+      root, one task -> result
+        stage input: stage 1 (whole)"
+    `);
+  });
+
+  test('are read by splits where nothing is gained by shards', () => {
+    expect(
+      draw(aggregate(lines, [1], [callOf('sum', [col(2)], HUGEINT)]), sharded(8)),
+    ).toMatchInlineSnapshot(`
+      "stage 0, 4 tasks -> hash (p)
+        project: p; sum_0
+          hash aggregate: by: p; sum(q)
+            scan: lines; columns: p, q
+      stage 1, 4 tasks -> gather
+        project: p; sum_0
+          hash aggregate: by: p; sum(sum_0)
+            stage input: stage 0
+      root, one task -> result
+        stage input: stage 1 (whole)"
+    `);
+  });
+});
+
+test('a scan of one file is one task, and says which files it reads', () => {
+  const prunedScan = () => ({
+    rowCount: 10,
+    bytes: 1000,
+    splitCount: 1,
+    note: 'files 1 of 90 (partition 89)',
+  });
+  const pruned = contextOf({ big: { schema: big.schema, prunedScan } });
+  const [stage] = planDistributed(filter(big, eq(col(0), int(1))), pruned).stages;
+  expect(stage?.tasks).toEqual({ kind: 'single' });
+  const tree = operatorTree(stage?.fragment ?? big, undefined, pruned);
+  expect(tree.children[0]?.details.at(-1)).toBe('files 1 of 90 (partition 89)');
 });

@@ -102,7 +102,7 @@ function* fragmentNodes(node: PlanNode): Generator<PlanNode> {
 }
 
 /** The first type in an exchange that its files cannot hold. */
-function typeThatCannotMove(plan: PlanNode): string | undefined {
+export function typeThatCannotMove(plan: PlanNode): string | undefined {
   for (const node of walk(plan)) {
     if (node.kind !== 'exchange') continue;
     const field = node.schema.find(({ type }) => wireType(type) === 'unsupported');
@@ -111,7 +111,8 @@ function typeThatCannotMove(plan: PlanNode): string | undefined {
   return undefined;
 }
 
-function notesOf(plan: PlanNode, reasons: Reasons): readonly string[] {
+/** Why parts of the plan run in one task. */
+export function notesOf(plan: PlanNode, reasons: Reasons): readonly string[] {
   const notes = new Set<string>();
   for (const node of walk(plan)) {
     const reason = reasons.get(node);

@@ -1,4 +1,4 @@
-import type { Expr, PlanNode } from '../plan/index.ts';
+import type { Expr, PlanNode, ScanNode } from '../plan/index.ts';
 import type { ColumnStatistics, Schema } from '../types/index.ts';
 
 /** What the planner needs to know of the world. Pure data. */
@@ -10,13 +10,27 @@ export interface PlannerContext {
   readonly broadcastBytes: number;
 }
 
-export interface PlannerTable {
+/** How much a scan reads. */
+export interface ScanSize {
   readonly rowCount: number;
   readonly bytes: number;
-  readonly schema: Schema;
-  /** Pieces its scan can be cut into; 1 means it cannot. */
+  /** Pieces it can be cut into; 1 means it cannot. */
   readonly splitCount: number;
+}
+
+/** A scan that may leave out files. */
+export interface PrunedScan extends ScanSize {
+  /** Which files it reads, for EXPLAIN. */
+  readonly note: string | undefined;
+}
+
+export interface PlannerTable extends ScanSize {
+  readonly schema: Schema;
+  /** Set where every file holds rows of one shard: those with equal hashes of `columns`, positions in the schema. */
+  readonly sharding?: { readonly columns: readonly number[]; readonly shards: number } | undefined;
   readonly fileCount?: number;
+  /** What is left when a scan leaves out the files that its `prune` allows to. */
+  readonly prunedScan?: ((scan: ScanNode) => PrunedScan) | undefined;
   /** One a column of the schema, where the files have any. */
   readonly statistics?: readonly (ColumnStatistics | undefined)[] | undefined;
 }
@@ -46,12 +60,18 @@ export interface StagePlan {
 }
 
 export type StageOutput =
-  | { readonly kind: 'hash'; readonly keys: readonly Expr[]; readonly partitions: number }
+  | {
+      readonly kind: 'hash';
+      readonly keys: readonly Expr[];
+      readonly partitions: number;
+      /** As of a table with so many shards, see Distribution. */
+      readonly shards?: number | undefined;
+    }
   /** One partition a task, read by a single task or by all. */
   | { readonly kind: 'gather' };
 
 /**
  * `single`: one task that reads everything. `parallel`: `count` tasks; task i takes its share of each scan that reads
- * `split`, partition i of each stage input that reads `partition`, and all of every other leaf.
+ * `split` or `shard`, partition i of each stage input that reads `partition`, and all of every other leaf.
  */
 export type StageTasks = { readonly kind: 'single' } | { readonly kind: 'parallel'; readonly count: number };

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import {
-  canceledError,
+  abortReason,
   type RetryScope,
   SkeinError,
   type SkeinErrorOptions,
@@ -76,11 +76,6 @@ export function fromConnectError(error: unknown, signal?: AbortSignal): SkeinErr
     });
   }
   return toSkeinError(error);
-}
-
-/** The error that an aborted signal stands for: its reason where that is one of ours, else a cancellation. */
-export function abortReason(signal: AbortSignal): SkeinError {
-  return signal.reason instanceof SkeinError ? signal.reason : canceledError();
 }
 
 function fromDetail(detail: ErrorDetail, cause: ConnectError): SkeinError {

@@ -1,3 +1,4 @@
+export { abortReason } from '../common/index.ts';
 export {
   coordinatorHttpHandler,
   createHttpCoordinatorClient,
@@ -6,12 +7,20 @@ export {
   workerHttpHandler,
 } from './clients.ts';
 export { requireToken, tokenHeader, tokenMatches } from './cluster-token.ts';
-export { abortReason, fromConnectError, LostInputError, toConnectError } from './errors.ts';
+export { fromConnectError, LostInputError, toConnectError } from './errors.ts';
 export {
   type AttemptId,
   AttemptIdSchema,
   type Column,
   ColumnSchema,
+  type DeletionVector,
+  DeletionVectorSchema,
+  type DeltaColumn,
+  DeltaColumnSchema,
+  type DeltaFile,
+  DeltaFileSchema,
+  type DeltaScan,
+  DeltaScanSchema,
   type ExchangeRead,
   ExchangeReadSchema,
   type FileScan,
@@ -34,6 +43,8 @@ export {
   RunTaskResponseSchema,
   type Split,
   SplitSchema,
+  type StoredField,
+  StoredFieldSchema,
   type TaskInput,
   TaskInputSchema,
   TaskOutputSchema,
@@ -41,6 +52,12 @@ export {
   TaskStatsSchema,
   type WorkerStatus,
   WorkerStatusSchema,
+  type WriteColumn,
+  WriteColumnSchema,
+  type WritePartitionColumn,
+  WritePartitionColumnSchema,
+  type WriteTask,
+  WriteTaskSchema,
 } from './gen/skein/v1/cluster_pb.ts';
 export {
   type CoordinatorClient,

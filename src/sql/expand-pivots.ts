@@ -1,8 +1,7 @@
 import { SkeinError, SqlState } from '../common/index.ts';
 import { quoteLiteral, type SqlValue } from '../types/index.ts';
 import { type BoundParameters, substitute } from './bind-parameters.ts';
-import { isWord } from './parse-statement.ts';
-import { type Token, tokenize } from './tokenize.ts';
+import { isWord, type Token, tokenize } from './tokenize.ts';
 import { visibleCtes } from './visible-ctes.ts';
 
 /** Gives the rows of a query. */

@@ -6,5 +6,62 @@ export {
   substitute,
 } from './bind-parameters.ts';
 export { type Evaluate, expandPivots, mentionsPivot } from './expand-pivots.ts';
-export { type ExplainFormat, isWord, parseStatement, type Statement } from './parse-statement.ts';
-export { type Token, type TokenKind, tokenize } from './tokenize.ts';
+export { type BoundStatement, mapErrorPosition, parseBound } from './parse-bound.ts';
+export { parseStatement } from './parse-statement.ts';
+export { splitStatements } from './split-statements.ts';
+export type {
+  AlterTableAction,
+  AlterTableStatement,
+  AnalyzeStatement,
+  Assignment,
+  Cell,
+  CheckConstraint,
+  ColumnDefinition,
+  CommentStatement,
+  CopyFromStatement,
+  CopyOption,
+  CopyOptionValue,
+  CopyToStatement,
+  CreateSchemaStatement,
+  CreateTableStatement,
+  CreateViewStatement,
+  DeleteStatement,
+  DescribeDetailStatement,
+  DescribeHistoryStatement,
+  DropStatement,
+  ExplainableStatement,
+  ExplainFormat,
+  ExplainStatement,
+  IdentityClause,
+  IfExists,
+  InsertSource,
+  InsertStatement,
+  MergeAction,
+  MergeClause,
+  MergeCondition,
+  MergeSource,
+  MergeStatement,
+  Name,
+  ObjectName,
+  OptimizeStatement,
+  Property,
+  QueryStatement,
+  RenameStatement,
+  RestoreStatement,
+  ShardingClause,
+  ShowPattern,
+  ShowStatement,
+  Span,
+  Statement,
+  TableContents,
+  TableFormat,
+  Text,
+  TransactionStatement,
+  TruncateStatement,
+  UpdateStatement,
+  VacuumStatement,
+  VersionAt,
+} from './statement.ts';
+export { tableNames } from './table-names.ts';
+export { findTimeTravel, type TableAt, type TableChanges, type TimeTravel } from './time-travel.ts';
+export { isWord, type Token, type TokenKind, tokenize } from './tokenize.ts';

@@ -11,20 +11,15 @@ describe('parseStatement', () => {
   });
 
   it.each([
-    ['EXPLAIN SELECT 1', { analyze: false, format: 'text', query: 'SELECT 1', offset: 8 }],
-    ['explain analyze from t', { analyze: true, format: 'text', query: 'from t', offset: 16 }],
-    ['EXPLAIN (FORMAT json) SELECT 1', { analyze: false, format: 'json', query: 'SELECT 1', offset: 22 }],
-    [
-      "EXPLAIN (ANALYZE, FORMAT 'dot') TABLE t",
-      { analyze: true, format: 'dot', query: 'TABLE t', offset: 32 },
-    ],
-    [
-      'EXPLAIN ANALYZE (FORMAT graphviz) SELECT 1',
-      { analyze: true, format: 'dot', query: 'SELECT 1', offset: 34 },
-    ],
-    ['EXPLAIN (SELECT 1)', { analyze: false, format: 'text', query: '(SELECT 1)', offset: 8 }],
-  ])('%s', (sql, statement) => {
-    expect(parseStatement(sql)).toEqual({ kind: 'explain', ...statement });
+    ['EXPLAIN SELECT 1', false, 'text', 'SELECT 1', 8],
+    ['explain analyze from t', true, 'text', 'from t', 16],
+    ['EXPLAIN (FORMAT json) SELECT 1', false, 'json', 'SELECT 1', 22],
+    ["EXPLAIN (ANALYZE, FORMAT 'dot') TABLE t", true, 'dot', 'TABLE t', 32],
+    ['EXPLAIN ANALYZE (FORMAT graphviz) SELECT 1', true, 'dot', 'SELECT 1', 34],
+    ['EXPLAIN (SELECT 1)', false, 'text', '(SELECT 1)', 8],
+  ])('%s', (sql, analyze, format, query, offset) => {
+    const statement = { kind: 'query', sql: query, offset };
+    expect(parseStatement(sql)).toEqual({ kind: 'explain', analyze, format, statement });
   });
 
   it('takes "explain" in quotes for a name', () => {

@@ -26,6 +26,9 @@ describe('tokenize', () => {
 
   it.each([
     ["E'a\\'b'", "string E'a\\'b'"],
+    ["e'\\\\'", "string e'\\\\'"],
+    ["E'a''b'", "string E'a''b'"],
+    ["''''", "string ''''"],
     ["x'00FF'", "string x'00FF'"],
     ['$$it is $1$$', 'string $$it is $1$$'],
     ['$tag$ $$ ? $tag$', 'string $tag$ $$ ? $tag$'],
@@ -53,6 +56,15 @@ describe('tokenize', () => {
     ]);
   });
 
+  it('takes literals of any length', () => {
+    const long = 'x'.repeat(40_000_000);
+    expect(tokenize(`'${long}''' E'${long}\\'' "${long}"`).map(({ kind }) => kind)).toEqual([
+      'string',
+      'string',
+      'quoted',
+    ]);
+  });
+
   it('gives offsets into the text', () => {
     expect(tokenize("  'é' x").map(({ start, end }) => [start, end])).toEqual([
       [2, 5],
@@ -63,6 +75,8 @@ describe('tokenize', () => {
   it.each([
     ["SELECT 'abc", 7],
     ['SELECT "abc', 7],
+    ["SELECT E'abc\\'", 7],
+    ["SELECT x'00", 7],
     ['SELECT 1 /* x', 9],
     ['SELECT $$x', 7],
     ['SELECT \0', 7],

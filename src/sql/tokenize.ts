@@ -25,6 +25,13 @@ export interface Token {
   readonly end: number;
 }
 
+/** True for the keyword without quotes, in any case. */
+export function isWord(token: Token, keyword: string): boolean {
+  return (
+    token.kind === 'word' && token.text.length === keyword.length && token.text.toUpperCase() === keyword
+  );
+}
+
 const spaces = /\s+/y;
 const word = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y;
 const number =
@@ -32,10 +39,7 @@ const number =
 const lineComment = /--[^\n\r]*/y;
 const dollarQuote = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y;
 const parameter = /\?[0-9]*|\$(?:[0-9]+|[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)/y;
-const plainString = /'(?:[^']|'')*'/y;
-const escapeString = /[eE]'(?:[^'\\]|\\[\s\S]|'')*'/y;
-const prefixedString = /[xXbBnN]'(?:[^']|'')*'/y;
-const quotedName = /"(?:[^"]|"")*"/y;
+const special = /['\\]/g;
 const operator = /[-+*/<>=~!@#%^&|`:\\]/y;
 
 /**
@@ -64,9 +68,8 @@ function nextToken(sql: string, start: number): Token {
   const two = sql.slice(start, start + 2);
   if (two === '--') return make('comment', matchAt(lineComment, sql, start) ?? two);
   if (two === '/*') return make('comment', blockComment(sql, start));
-  if (char === "'") return make('string', matchAt(plainString, sql, start) ?? unterminated('string', start));
-  if (char === '"')
-    return make('quoted', matchAt(quotedName, sql, start) ?? unterminated('identifier', start));
+  if (char === "'") return make('string', quoted(sql, start, start));
+  if (char === '"') return make('quoted', quoted(sql, start, start));
   if (char === '$') {
     const tag = matchAt(dollarQuote, sql, start);
     if (tag !== undefined) return make('string', dollarString(sql, start, tag));
@@ -75,10 +78,8 @@ function nextToken(sql: string, start: number): Token {
     const text = matchAt(parameter, sql, start);
     if (text !== undefined) return make('parameter', text);
   }
-  if (sql.charAt(start + 1) === "'") {
-    const literal = matchAt(/[eE]/.test(char) ? escapeString : prefixedString, sql, start);
-    if (literal !== undefined) return make('string', literal);
-    if (/[eExXbBnN]/.test(char)) unterminated('string', start);
+  if (sql.charAt(start + 1) === "'" && /[eExXbBnN]/.test(char)) {
+    return make('string', /[eE]/.test(char) ? escapeString(sql, start) : quoted(sql, start, start + 1));
   }
   const digits = matchAt(number, sql, start);
   if (digits !== undefined) return make('number', digits);
@@ -117,6 +118,32 @@ function blockComment(sql: string, start: number): string {
     }
   }
   return unterminated('comment', start);
+}
+
+/**
+ * From `start` to the quote that closes the one at `open`; doubled, it is part of the text. No regular expression: those
+ * overflow the stack on long literals.
+ */
+function quoted(sql: string, start: number, open: number): string {
+  const quote = sql.charAt(open);
+  for (let from = open + 1; ; ) {
+    const end = sql.indexOf(quote, from);
+    if (end < 0) return unterminated(quote === "'" ? 'string' : 'identifier', start);
+    if (sql.charAt(end + 1) !== quote) return sql.slice(start, end + 1);
+    from = end + 2;
+  }
+}
+
+/** `E'...'`, where a backslash takes the meaning off the character behind it. */
+function escapeString(sql: string, start: number): string {
+  for (let from = start + 2; ; ) {
+    special.lastIndex = from;
+    const found = special.exec(sql);
+    if (found === null) return unterminated('string', start);
+    const end = found.index;
+    if (found[0] === "'" && sql.charAt(end + 1) !== "'") return sql.slice(start, end + 1);
+    from = end + 2;
+  }
 }
 
 function dollarString(sql: string, start: number, tag: string): string {

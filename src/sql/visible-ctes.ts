@@ -1,5 +1,4 @@
-import { isWord } from './parse-statement.ts';
-import type { Token } from './tokenize.ts';
+import { isWord, type Token } from './tokenize.ts';
 
 /**
  * The WITH clause that a query at token `at` could be moved under: every CTE that is defined before it in the queries

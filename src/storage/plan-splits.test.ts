@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { countSplits, dealSplits } from './plan-splits.ts';
+import { countSplits, dealShards, dealSplits } from './plan-splits.ts';
 import type { TableSnapshot } from './table.ts';
 
 function table(files: readonly (readonly number[] | undefined)[]): TableSnapshot {
@@ -46,4 +46,40 @@ test('equal row groups are dealt out evenly and joined where they touch', () => 
   expect(first).toEqual([{ path: '/d/0', firstRow: 0, rowCount: 20, bytes: 2000 }]);
   expect(second).toEqual([{ path: '/d/0', firstRow: 20, rowCount: 20, bytes: 2000 }]);
   expect(countSplits(table([[10, 10], undefined]))).toBe(3);
+});
+
+function deltaTable(files: readonly { bytes: number; shard?: number }[]): TableSnapshot {
+  return {
+    ...table([]),
+    files: files.map(({ bytes, shard }, index) => ({
+      path: `/d/${index}`,
+      bytes,
+      modifiedMs: undefined,
+      rowGroups: undefined,
+      delta: {
+        rowCount: undefined,
+        partitionValues: [],
+        deletionVector: undefined,
+        stats: undefined,
+        shard,
+        crc32: undefined,
+      },
+    })),
+  };
+}
+
+test('shards go to tasks in turn, each with all of its files', () => {
+  const shards = fc.array(fc.nat(20), { maxLength: 40 });
+  fc.assert(
+    fc.property(shards, fc.integer({ min: 1, max: 9 }), (files, count) => {
+      const tasks = dealShards(deltaTable(files.map((shard) => ({ bytes: 1, shard }))), count);
+      expect(tasks).toHaveLength(count);
+      const dealt = tasks.flatMap((splits, task) =>
+        splits.map(({ path }) => ({ task, file: Number(path.slice(3)) })),
+      );
+      expect(dealt.map(({ file }) => file).toSorted((a, b) => a - b)).toEqual([...files.keys()]);
+      for (const { task, file } of dealt) expect(task).toBe((files[file] ?? 0) % count);
+    }),
+  );
+  expect(() => dealShards(deltaTable([{ bytes: 1 }]), 2)).toThrow('/d/0');
 });

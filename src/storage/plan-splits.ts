@@ -1,4 +1,5 @@
-import type { Split, TableSnapshot } from './table.ts';
+import { assert } from '../common/index.ts';
+import type { Split, TableFile, TableSnapshot } from './table.ts';
 
 /** The smallest piece a scan can be cut into: one row group, or a whole file where the format has none. */
 interface Unit {
@@ -8,9 +9,16 @@ interface Unit {
   readonly bytes: number;
 }
 
-/** How many pieces the table's scan can be cut into. */
-export function countSplits(table: TableSnapshot): number {
-  return table.files.reduce((count, file) => count + (file.rowGroups?.length ?? 1), 0);
+const knownCounts = new WeakMap<TableSnapshot['files'], number>();
+
+/** How many pieces the table's scan can be cut into. Remembered: planners ask often, and files may be very many. */
+export function countSplits({ files }: TableSnapshot): number {
+  let count = knownCounts.get(files);
+  if (count === undefined) {
+    count = files.reduce((sum, file) => sum + (file.rowGroups?.length ?? 1), 0);
+    knownCounts.set(files, count);
+  }
+  return count;
 }
 
 /**
@@ -32,17 +40,30 @@ export function dealSplits(table: TableSnapshot, count: number): readonly (reado
   return tasks;
 }
 
-/** Every row of the table, file by file. */
-export function wholeSplits(table: TableSnapshot): readonly Split[] {
-  return table.files.map((file) => ({
-    path: file.path,
-    firstRow: undefined,
-    rowCount: undefined,
-    bytes: file.bytes,
-  }));
+/**
+ * Deals whole files out by their shard: task i of n gets the shards i, i + n, i + 2n ... Every row is in exactly one split.
+ * @throws Error when a file says no shard: such a table is not to be read by its shards
+ */
+export function dealShards(table: TableSnapshot, count: number): readonly (readonly Split[])[] {
+  const tasks: Split[][] = Array.from({ length: count }, () => []);
+  for (const file of table.files) {
+    const shard = file.delta?.shard;
+    assert(shard !== undefined, `${file.path} is in no shard`);
+    tasks[shard % count]?.push(wholeFile(file));
+  }
+  return tasks;
 }
 
-function fileUnits(file: TableSnapshot['files'][number]): readonly Unit[] {
+/** Every row of the table, file by file. */
+export function wholeSplits(table: TableSnapshot): readonly Split[] {
+  return table.files.map(wholeFile);
+}
+
+function wholeFile({ path, bytes }: TableFile): Split {
+  return { path, firstRow: undefined, rowCount: undefined, bytes };
+}
+
+function fileUnits(file: TableFile): readonly Unit[] {
   const groups = file.rowGroups;
   if (groups === undefined || groups.length <= 1) {
     return [{ path: file.path, firstRow: undefined, rowCount: undefined, bytes: file.bytes }];

@@ -1,5 +1,6 @@
 export { type ColumnStatistics, statisticStep, statisticValue } from './column-statistics.ts';
 export { distinctNames } from './distinct-names.ts';
+export { formatExactJson, parseExactJson } from './exact-json.ts';
 export { formatValue } from './format-value.ts';
 export { paramFromJson, paramToJson } from './json-param.ts';
 export {

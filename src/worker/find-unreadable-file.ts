@@ -8,6 +8,7 @@ import {
   type RunTaskRequest,
   SplitSchema,
 } from '../rpc/index.ts';
+import { type DeltaFiles, deltaRelation } from './delta/index.ts';
 import { scanRelation } from './input-relation.ts';
 
 /**
@@ -17,6 +18,7 @@ import { scanRelation } from './input-relation.ts';
  */
 export async function findUnreadableFile(
   duckdb: DuckDb,
+  deltaFiles: DeltaFiles,
   request: RunTaskRequest,
   error: SkeinError,
   signal: AbortSignal,
@@ -24,22 +26,28 @@ export async function findUnreadableFile(
   const decoding =
     error.sqlState === SqlState.dataCorrupted ||
     error.sqlState === SqlState.internalError ||
-    error.message.startsWith('Failed to read file');
+    /^(Failed to read file|Footer |No magic bytes)/.test(error.message);
   if (!decoding || error.details.duckdbType === undefined) return undefined;
   for (const { columns, source } of request.inputs) {
-    if (source.case !== 'scan' || source.value.format !== 'parquet') continue;
+    if (source.case !== 'scan' || !isParquet(source.value)) continue;
     const paths = [...new Set(source.value.splits.map((split) => split.path))];
     const named = paths.find((path) => error.message.includes(path));
     if (named !== undefined) return unreadable(named, error);
     for (const path of paths) {
-      if (!(await isReadable(duckdb, columns, source.value, path, signal))) return unreadable(path, error);
+      if (!(await isReadable(duckdb, deltaFiles, columns, source.value, path, signal)))
+        return unreadable(path, error);
     }
   }
   return undefined;
 }
 
+function isParquet({ format }: FileScan): boolean {
+  return format === 'parquet' || format === 'delta';
+}
+
 async function isReadable(
   duckdb: DuckDb,
+  deltaFiles: DeltaFiles,
   columns: readonly Column[],
   scan: FileScan,
   path: string,
@@ -48,7 +56,15 @@ async function isReadable(
   const whole = create(FileScanSchema, { ...scan, splits: [create(SplitSchema, { path })] });
   await using connection = await duckdb.connect();
   try {
-    await connection.run(`SELECT sum(hash(t)) FROM (${scanRelation(columns, whole)}) AS t`, signal);
+    const read = (sql: string) => connection.run(`SELECT sum(hash(t)) FROM (${sql}) AS t`, signal);
+    if (scan.delta === undefined) {
+      await read(scanRelation(columns, whole));
+      return true;
+    }
+    const delta = { ...scan.delta, files: scan.delta.files.filter((file) => file.path === path) };
+    await using files = await deltaFiles.open({ ...whole, delta }, 'skein_deleted', signal);
+    for (const statement of files.statements) await connection.run(statement, signal);
+    await read(deltaRelation(columns, delta, files.splits, files.sources));
     return true;
   } catch {
     return signal.aborted;

@@ -11,13 +11,16 @@ import {
   type TaskStats,
   TaskStatsSchema,
 } from '../rpc/index.ts';
-import type { RecordBatch, Schema } from '../types/index.ts';
+import type { WrittenFile } from '../storage/index.ts';
+import { quoteIdentifier, quoteLiteral, type RecordBatch, type Schema } from '../types/index.ts';
+import type { DeltaFiles } from './delta/index.ts';
 import { findUnreadableFile } from './find-unreadable-file.ts';
 import { QueryTasks } from './query-tasks.ts';
 import { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
 import { copyStatement, listFiles } from './task-output.ts';
+import { type AttemptFiles, describeFiles, type OpenStore, writeTable } from './write/table-writer.ts';
 
 export interface FragmentRuntimeOptions {
   readonly duckdb: DuckDb;
@@ -26,6 +29,17 @@ export interface FragmentRuntimeOptions {
   readonly clock: Clock;
   /** How others reach the outputs. */
   readonly self: Holder;
+  /** Stores of tables that tasks write. Undefined: tasks here write none. */
+  readonly openStore?: OpenStore | undefined;
+  readonly deltaFiles: DeltaFiles;
+}
+
+/** Where and how a fragment's rows are written for others. */
+export interface ExportTarget {
+  /** Absolute: of a file, or of a folder where `options` make many. */
+  readonly path: string;
+  /** Of DuckDB's COPY, as SQL. */
+  readonly options: string;
 }
 
 /** A fragment's rows as they come. */
@@ -70,7 +84,8 @@ export class FragmentRuntime {
     };
     try {
       connection = await this.#open(request, task.signal);
-      const { response, inlined } = await this.#write(request, attempt, dir, connection, task.signal);
+      const write = request.write === undefined ? this.#write : this.#writeTable;
+      const { response, inlined } = await write.call(this, request, attempt, dir, connection, task.signal);
       // Nobody waits for this.
       void tidy(!inlined);
       return response;
@@ -119,6 +134,52 @@ export class FragmentRuntime {
     }
   }
 
+  /**
+   * Runs a fragment and puts its rows into the table that it writes, from here.
+   * @returns the files, which nobody deletes any more unless the caller does
+   * @throws as runToSpool; nothing is left then
+   */
+  async writeTable(
+    request: RunTaskRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly files: readonly WrittenFile[]; readonly stats: TaskStats }> {
+    const { clock, openStore } = this.#options;
+    const store = openStore ?? refuseStore;
+    const planning = <T>(work: () => Promise<T>): Promise<T> => this.#planning(request, work);
+    return await this.#inScratch(
+      request,
+      signal,
+      async ({ connection, inputs, startedMs, task, dir, until }) => {
+        await using table = await writeTable({ connection, request, dir, store, planning, signal: until });
+        await task.recheckInputs();
+        if (until.aborted) throw abortReason(until);
+        table.keep();
+        const stats = toStats(inputs, clock.monotonic() - startedMs, { rows: table.rows, bytes: 0 }, table);
+        return { files: table.files, stats };
+      },
+    );
+  }
+
+  /**
+   * Runs a fragment and writes its rows for others than Skein, in the fragment's order.
+   * @param target a path within the spool
+   */
+  async exportRows(
+    request: RunTaskRequest,
+    target: ExportTarget,
+    signal: AbortSignal,
+  ): Promise<{ readonly rows: number; readonly stats: TaskStats }> {
+    const { clock } = this.#options;
+    return await this.#inScratch(request, signal, async ({ connection, inputs, startedMs, task, until }) => {
+      const { rowsChanged: rows } = await this.#planning(request, () =>
+        connection.run(exportStatement(request, target), until),
+      );
+      await task.recheckInputs();
+      if (until.aborted) throw abortReason(until);
+      return { rows, stats: toStats(inputs, clock.monotonic() - startedMs, { rows, bytes: 0 }) };
+    });
+  }
+
   /** Stops what runs for a query, deletes what is kept for it, and refuses its later attempts. Idempotent. */
   async dropQuery(id: string): Promise<void> {
     const { spool, reader } = this.#options;
@@ -135,6 +196,31 @@ export class FragmentRuntime {
   /** Stops everything, for this reason. @returns when nothing uses DuckDB and the spool any more */
   stop(reason: SkeinError): Promise<void> {
     return this.#tasks.stopAll(reason);
+  }
+
+  /** Gives an attempt its inputs and a scratch folder, and takes both back when the work is done. */
+  async #inScratch<T>(
+    request: RunTaskRequest,
+    signal: AbortSignal,
+    work: (scratch: Scratch) => Promise<T>,
+  ): Promise<T> {
+    const { spool } = this.#options;
+    const attempt = attemptOf(request);
+    const dir = await spool.createAttempt(attempt);
+    const running = this.#tasks.begin(attempt.queryId, signal);
+    const until = running.signal;
+    let task: TaskConnection | undefined;
+    try {
+      task = await this.#open(request, until);
+      const { connection, inputs, startedMs } = task;
+      return await work({ connection, inputs, startedMs, task, dir, until });
+    } catch (error) {
+      throw await this.#toTaskError(error, request, until);
+    } finally {
+      await task?.[Symbol.asyncDispose]().catch(() => {});
+      await spool.discardAttempt(attempt).catch(() => {});
+      running.end();
+    }
   }
 
   async #write(
@@ -157,6 +243,34 @@ export class FragmentRuntime {
     if (!inlined) spool.commitAttempt(attempt, files);
     const stats = toStats(task.inputs, clock.monotonic() - task.startedMs, { rows, bytes });
     return { response: create(RunTaskResponseSchema, { partitions, stats }), inlined };
+  }
+
+  /** The rows go to the table's store; what is left in the spool, for the next stage, is a row a file. */
+  async #writeTable(
+    request: RunTaskRequest,
+    attempt: AttemptId,
+    dir: string,
+    task: TaskConnection,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: RunTaskResponse; readonly inlined: boolean }> {
+    const { spool, self, clock, openStore } = this.#options;
+    const { connection } = task;
+    const store = openStore ?? refuseStore;
+    const planning = <T>(work: () => Promise<T>): Promise<T> => this.#planning(request, work);
+    await using table = await writeTable({ connection, request, dir, store, planning, signal });
+    const described = await describeFiles(table.files, { connection, dir, signal });
+    const output = described === undefined ? [] : [{ name: 'p0-0.parquet', path: described, partition: 0 }];
+    const { partitions, inlined, rows, bytes } = await describePartitions(attempt, output, self);
+    if (rows !== table.files.length) throw miscounted(table.files.length, rows);
+    await task.recheckInputs();
+    if (signal.aborted) throw abortReason(signal);
+    const files = partitions.flatMap((partition) => partition.files);
+    // Refuses a query that has ended, too.
+    spool.commitAttempt(attempt, inlined ? [] : files);
+    table.keep();
+    const stats = toStats(task.inputs, clock.monotonic() - task.startedMs, { rows, bytes }, table);
+    const response = create(RunTaskResponseSchema, { partitions, stats, writtenKeys: [...table.keys] });
+    return { response, inlined };
   }
 
   async *#batches(
@@ -193,10 +307,31 @@ export class FragmentRuntime {
   /** What an attempt's error is for the coordinator. */
   async #toTaskError(error: unknown, request: RunTaskRequest, signal: AbortSignal): Promise<SkeinError> {
     if (signal.aborted) return abortReason(signal);
-    const { duckdb, spool } = this.#options;
+    const { duckdb, deltaFiles, spool } = this.#options;
     const skein = scratchError(error, spool.root);
-    return (await findUnreadableFile(duckdb, request, skein, signal)) ?? skein;
+    return (await findUnreadableFile(duckdb, deltaFiles, request, skein, signal)) ?? skein;
   }
+}
+
+interface Scratch {
+  readonly connection: TaskConnection['connection'];
+  readonly inputs: InputStats;
+  readonly startedMs: number;
+  readonly task: TaskConnection;
+  readonly dir: string;
+  readonly until: AbortSignal;
+}
+
+/** Columns go by the names that the user gave them. */
+function exportStatement({ sql, columns }: RunTaskRequest, { path, options }: ExportTarget): string {
+  const items = columns.map(({ name }, index) => `c${index} AS ${quoteIdentifier(name)}`);
+  const names = columns.map((_, index) => `c${index}`);
+  const select = `SELECT ${items.join(', ')} FROM (\n${sql}\n) AS fragment(${names.join(', ')})`;
+  return `COPY (${select}) TO ${quoteLiteral(path)} (${options})`;
+}
+
+function refuseStore(): never {
+  throw new SkeinError(SqlState.featureNotSupported, 'this node has no way to the files of tables');
 }
 
 function miscounted(written: number, found: number): SkeinError {
@@ -218,6 +353,7 @@ function toStats(
   inputs: InputStats,
   elapsedMs: number,
   output: { readonly rows: number; readonly bytes: number },
+  table?: AttemptFiles,
 ): TaskStats {
   return create(TaskStatsSchema, {
     elapsedMs,
@@ -227,5 +363,8 @@ function toStats(
     outputRows: BigInt(output.rows),
     outputBytes: BigInt(output.bytes),
     rowsByInput: { ...inputs.rowsByInput },
+    writtenRows: BigInt(table?.rows ?? 0),
+    writtenBytes: BigInt(table?.bytes ?? 0),
+    writtenFiles: BigInt(table?.files.length ?? 0),
   });
 }

@@ -24,6 +24,16 @@ export function processIdentity(): ProcessIdentity {
   };
 }
 
+/** Whether this was read from what a process wrote of itself. */
+export function isProcessIdentity(value: unknown): value is ProcessIdentity {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, ...names } = value as Record<string, unknown>;
+  return (
+    typeof pid === 'number' &&
+    ['startTicks', 'hostName', 'bootId', 'pidNamespace'].every((name) => typeof names[name] === 'string')
+  );
+}
+
 /** Equal for processes that see the same local files, as far as can be told: one host, one boot, one host name. */
 export function hostId(): string {
   const { hostName, bootId } = processIdentity();

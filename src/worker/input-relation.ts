@@ -7,9 +7,7 @@ import {
   quoteLiteral,
   wireType,
 } from '../types/index.ts';
-
-/** Column that holds the place of a task's output without columns. */
-export const placeholderColumn = 'c0';
+import { emptyRelation, escapeGlob, placeholderColumn, rowRanges } from './relation-sql.ts';
 
 /**
  * SQL of the rows of earlier stages: files with columns c0, c1 ... of wire types, restored to the input's types.
@@ -56,36 +54,10 @@ export function scanRelation(columns: readonly Column[], scan: FileScan): string
   return sources.map((source) => `${select} FROM ${source}`).join('\nUNION ALL ');
 }
 
-/** A relation of the right columns and no rows. */
-function emptyRelation(columns: readonly Column[]): string {
-  const items = columns.map((column) => `CAST(NULL AS ${column.type}) AS ${quoteIdentifier(column.name)}`);
-  return `SELECT ${items.length === 0 ? `true AS ${placeholderColumn}` : items.join(', ')} WHERE false`;
-}
-
 /** Files that are read whole go to one reader, in their order. */
 function wholeFiles(splits: readonly Split[]): readonly (readonly string[])[] {
   const paths = splits.flatMap((split) => (split.rowCount === undefined ? [split.path] : []));
   return paths.length === 0 ? [] : [paths];
-}
-
-interface RowRange {
-  readonly path: string;
-  readonly first: bigint;
-  readonly last: bigint;
-}
-
-/** Runs of rows, one reader each: DuckDB prunes row groups for one range, and reads all of them for two. */
-function rowRanges(splits: readonly Split[]): readonly RowRange[] {
-  const ranges: RowRange[] = [];
-  for (const { path, firstRow = 0n, rowCount } of splits) {
-    if (rowCount === undefined || rowCount === 0n) continue;
-    const before = ranges.at(-1);
-    const continues = before?.path === path && before.last + 1n === firstRow;
-    const range = { path, first: continues ? before.first : firstRow, last: firstRow + rowCount - 1n };
-    if (continues) ranges[ranges.length - 1] = range;
-    else ranges.push(range);
-  }
-  return ranges;
 }
 
 function reader(scan: FileScan, paths: readonly string[], rowNumbers: boolean): string {
@@ -124,11 +96,6 @@ function hiveOptions(hiveColumns: readonly Column[]): Record<string, string> {
 
 function typesByName(columns: readonly Column[]): string {
   return `{${columns.map((column) => `${quoteLiteral(column.name)}: ${quoteLiteral(column.type)}`).join(', ')}}`;
-}
-
-/** DuckDB takes every path for a pattern; in brackets a character stands for itself. */
-function escapeGlob(path: string): string {
-  return path.replace(/[[*?]/g, '[$&]');
 }
 
 function list(items: readonly string[]): string {

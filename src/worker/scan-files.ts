@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { mapConcurrently, SkeinError, SqlState } from '../common/index.ts';
 import { parquetRowCount } from '../exchange/index.ts';
 import { type FileScan, type Split, SplitSchema } from '../rpc/index.ts';
+import { unreadableFile } from './unreadable-file.ts';
 
 /** File systems and JSON round times differently; a rewrite moves them further. */
 const timeToleranceMs = 1;
@@ -56,13 +57,15 @@ export class ScanFiles {
 
   /** The same question once more, after the files were read. */
   async recheck(scan: FileScan): Promise<void> {
+    // A file of a Delta table never changes.
+    if (scan.format === 'delta') return;
     const paths = new Set(scan.splits.map((split) => split.path));
     await mapConcurrently([...paths], filesAtOnce, (path) => this.#unchanged(path, scan));
   }
 
   async #unchanged(path: string, scan: FileScan): Promise<{ bytes: number; modifiedMs: number }> {
     const found = await stat(path).catch((error: unknown) => {
-      throw unreadable(path, error as NodeJS.ErrnoException);
+      throw unreadableFile(path, error as NodeJS.ErrnoException);
     });
     const planned = scan.versions[path];
     const changed =
@@ -83,7 +86,7 @@ export class ScanFiles {
     const known = this.#rowCounts.get(key);
     if (known !== undefined) return known;
     const rows = await parquetRowCount(path).catch((error: unknown) => {
-      throw error instanceof SkeinError ? error : unreadable(path, error as NodeJS.ErrnoException);
+      throw error instanceof SkeinError ? error : unreadableFile(path, error as NodeJS.ErrnoException);
     });
     const [oldest] = this.#rowCounts.keys();
     if (this.#rowCounts.size >= rowCountsKept && oldest !== undefined) this.#rowCounts.delete(oldest);
@@ -94,13 +97,4 @@ export class ScanFiles {
 
 function isWhole({ firstRow = 0n, rowCount }: Split, rows: number | undefined): boolean {
   return rows !== undefined && firstRow === 0n && rowCount === BigInt(rows);
-}
-
-function unreadable(path: string, cause: NodeJS.ErrnoException): SkeinError {
-  const missing = cause.code === 'ENOENT' || cause.code === 'ENOTDIR';
-  return new SkeinError(
-    missing ? SqlState.undefinedFile : SqlState.ioError,
-    missing ? `the file does not exist: ${path}` : `the file cannot be read: ${path}: ${cause.message}`,
-    { details: { path }, cause },
-  );
 }

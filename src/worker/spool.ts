@@ -9,7 +9,7 @@ import {
   SqlState,
 } from '../common/index.ts';
 import { isSafeId, scratchError } from '../exchange/index.ts';
-import { hasEnded, type ProcessIdentity, processIdentity } from './host-identity.node.ts';
+import { hasEnded, isProcessIdentity, type ProcessIdentity, processIdentity } from './host-identity.node.ts';
 
 /** A file of a finished attempt, as it may be served. */
 export interface SpooledFile {
@@ -219,13 +219,4 @@ async function readOwner(folder: string): Promise<ProcessIdentity | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function isProcessIdentity(value: unknown): value is ProcessIdentity {
-  if (typeof value !== 'object' || value === null) return false;
-  const { pid, ...names } = value as Record<string, unknown>;
-  return (
-    typeof pid === 'number' &&
-    ['startTicks', 'hostName', 'bootId', 'pidNamespace'].every((name) => typeof names[name] === 'string')
-  );
 }

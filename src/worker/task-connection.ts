@@ -1,9 +1,10 @@
 import type { Clock } from '../common/index.ts';
 import { SkeinError, SqlState } from '../common/index.ts';
 import type { DuckDb, DuckDbConnection } from '../duckdb/index.ts';
-import type { ExchangeReader, OpenPartitions } from '../exchange/index.ts';
+import type { ExchangeReader } from '../exchange/index.ts';
 import { malformed, type RunTaskRequest, type TaskInput } from '../rpc/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../types/index.ts';
+import { type DeltaFiles, deltaRelation } from './delta/index.ts';
 import { exchangeRelation, scanRelation } from './input-relation.ts';
 import type { ScanFiles, ScanSize } from './scan-files.ts';
 
@@ -19,6 +20,7 @@ export interface TaskConnectionOptions {
   readonly duckdb: DuckDb;
   readonly reader: ExchangeReader;
   readonly scanFiles: ScanFiles;
+  readonly deltaFiles: DeltaFiles;
   readonly clock: Clock;
 }
 
@@ -39,7 +41,7 @@ export class TaskConnection implements AsyncDisposable {
   readonly #options: TaskConnectionOptions;
   /** Undefined where temporary views suffice. */
   readonly #database: string | undefined;
-  readonly #partitions: readonly OpenPartitions[];
+  readonly #held: readonly Held[];
   #disposed: Promise<void> | undefined;
 
   private constructor(
@@ -53,7 +55,7 @@ export class TaskConnection implements AsyncDisposable {
     this.#request = request;
     this.connection = connection;
     this.#database = database;
-    this.#partitions = opened.partitions;
+    this.#held = opened.held;
     this.inputs = opened.stats;
     this.startedMs = opened.startedMs;
   }
@@ -78,7 +80,7 @@ export class TaskConnection implements AsyncDisposable {
       return task;
     } catch (error) {
       if (task !== undefined) await task[Symbol.asyncDispose]();
-      else for (const partition of opened.partitions) partition[Symbol.dispose]();
+      else await release(opened.held);
       throw error;
     }
   }
@@ -99,17 +101,38 @@ export class TaskConnection implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     await this.connection[Symbol.asyncDispose]();
-    for (const partition of this.#partitions) partition[Symbol.dispose]();
+    await release(this.#held);
     if (this.#database === undefined) return;
     await using janitor = await this.#options.duckdb.connect();
     await janitor.run(`DETACH DATABASE IF EXISTS ${this.#database}`);
   }
 }
 
+/** What a relation reads, to be let go after it. */
+type Held = Disposable | AsyncDisposable;
+
+async function release(held: readonly Held[]): Promise<void> {
+  await Promise.all(
+    held.map(async (each) => {
+      if (Symbol.dispose in each) each[Symbol.dispose]();
+      // What a cache cannot tidy up now is no fault of the task.
+      else await Promise.resolve(each[Symbol.asyncDispose]()).catch(() => {});
+    }),
+  );
+}
+
+interface Relation {
+  readonly name: string;
+  readonly sql: string;
+  /** What the SQL needs to have been run before. */
+  readonly statements: readonly string[];
+}
+
 interface OpenedInputs {
   readonly startedMs: number;
-  readonly relations: readonly { readonly name: string; readonly sql: string }[];
-  readonly partitions: readonly OpenPartitions[];
+  readonly relations: readonly Relation[];
+  /** What the relations read. */
+  readonly held: readonly Held[];
   readonly stats: InputStats;
 }
 
@@ -119,19 +142,21 @@ async function openInputs(
   signal: AbortSignal,
 ): Promise<OpenedInputs> {
   const startedMs = options.clock.monotonic();
-  const settled = await Promise.allSettled(inputs.map((input) => openInput(options, input, signal)));
+  const settled = await Promise.allSettled(
+    inputs.map((input, index) => openInput(options, input, index, signal)),
+  );
   const opened = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const partitions = opened.flatMap((input) => input.partitions ?? []);
+  const held = opened.flatMap((input) => input.held ?? []);
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
-    for (const partition of partitions) partition[Symbol.dispose]();
+    await release(held);
     throw failed.reason;
   }
   const known = opened.flatMap(({ name, size: { rows } }) => (rows === undefined ? [] : [{ name, rows }]));
   return {
     startedMs,
     relations: opened,
-    partitions,
+    held,
     stats: {
       fetchMs: options.clock.monotonic() - startedMs,
       rows: known.reduce((sum, { rows }) => sum + rows, 0),
@@ -141,28 +166,33 @@ async function openInputs(
   };
 }
 
-interface OpenedInput {
-  readonly name: string;
-  readonly sql: string;
+interface OpenedInput extends Relation {
   readonly size: ScanSize;
-  readonly partitions: OpenPartitions | undefined;
+  readonly held: Held | undefined;
 }
 
 async function openInput(
-  { reader, scanFiles }: TaskConnectionOptions,
+  { reader, scanFiles, deltaFiles }: TaskConnectionOptions,
   { name, columns, source }: TaskInput,
+  index: number,
   signal: AbortSignal,
 ): Promise<OpenedInput> {
   switch (source.case) {
     case 'scan': {
-      const size = await scanFiles.check(source.value);
-      const sql = scanRelation(columns, { ...source.value, splits: size.splits });
-      return { name, sql, size, partitions: undefined };
+      const scan = source.value;
+      if (scan.delta !== undefined) {
+        const files = await deltaFiles.open(scan, `skein_deleted_${index}`, signal);
+        const sql = deltaRelation(columns, scan.delta, files.splits, files.sources);
+        return { name, sql, statements: files.statements, size: files, held: files };
+      }
+      const size = await scanFiles.check(scan);
+      const sql = scanRelation(columns, { ...scan, splits: size.splits });
+      return { name, sql, statements: [], size, held: undefined };
     }
     case 'exchange': {
       const partitions = await reader.open(source.value.partitions, signal);
       const sql = exchangeRelation(columns, partitions.paths);
-      return { name, sql, size: partitions, partitions };
+      return { name, sql, statements: [], size: partitions, held: partitions };
     }
     case undefined:
       throw malformed(`input ${name} without a source`);
@@ -181,13 +211,15 @@ function bindStatements(
   relations: OpenedInputs['relations'],
 ): string {
   const inputs = relations.map(({ name, sql }) => ({ ...splitName(name), sql }));
+  const before = relations.flatMap(({ statements }) => statements);
   const settings = Object.entries(request.settings).map(([name, value]) => setStatement(name, value));
   if (database === undefined) {
     const views = inputs.map(({ table, sql }) => `CREATE TEMP VIEW ${quoteIdentifier(table)} AS ${sql}`);
-    return [...views, ...settings].join(';\n');
+    return [...before, ...views, ...settings].join(';\n');
   }
   const schemas = new Set(inputs.map(({ schema }) => schema));
   return [
+    ...before,
     `ATTACH ':memory:' AS ${database}`,
     `USE ${database}`,
     ...[...schemas].map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`),

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { WrittenFile } from '../exchange/index.ts';
 import type { RunTaskRequest } from '../rpc/index.ts';
 import { exchangeParquetOptions, parseType, quoteLiteral, toWireSql } from '../types/index.ts';
-import { placeholderColumn } from './input-relation.ts';
+import { placeholderColumn } from './relation-sql.ts';
 
 const partitionColumn = 'p';
 
@@ -28,8 +28,9 @@ export function copyStatement(request: RunTaskRequest, dir: string): string {
     const file = quoteLiteral(path.join(dir, 'p0-0.parquet'));
     return `COPY (SELECT ${items.join(', ')} ${from}) TO ${file} (${options}, ${order})`;
   }
-  const { hashKeys, partitions } = request.output ?? { hashKeys: [], partitions: 1 };
-  items.push(`(hash(${hashKeys.join(', ')}) % ${partitions})::INTEGER AS ${partitionColumn}`);
+  const { hashKeys, partitions, placedBy } = request.output ?? { hashKeys: [], partitions: 1 };
+  const number = placedBy ?? `hash(${hashKeys.join(', ')})`;
+  items.push(`(${number} % ${partitions})::INTEGER AS ${partitionColumn}`);
   return `COPY (SELECT ${items.join(', ')} ${from}) TO ${quoteLiteral(dir)} (${options}, ${order}, PARTITION_BY (${partitionColumn}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f{i}')`;
 }
 

@@ -82,6 +82,19 @@ describe('task output', () => {
     expect(await fixture.rows(runtime, { sql: misplaced, inputs: third })).toEqual([[0n]]);
   });
 
+  it('goes to the partitions that an expression names', async () => {
+    const { partitions } = await run(await fixture.worker('w1'), {
+      sql: 'SELECT range AS c0 FROM range(100)',
+      columns: columns('BIGINT'),
+      output: { hashKeys: ['c0'], partitions: 3, placedBy: 'c0 % 5' },
+    });
+    const rows = await fixture.rows(await fixture.runtime(), {
+      sql: 'SELECT DISTINCT c0 % 5 FROM s ORDER BY 1',
+      inputs: [stageInput('s', partitions.slice(0, 1), 'BIGINT')],
+    });
+    expect(rows).toEqual([[0n], [3n]]);
+  });
+
   it('is hashed by its values as they were before they took their wire types', async () => {
     const { partitions } = await run(await fixture.worker('w1'), {
       sql: 'SELECT range::HUGEINT AS c0 FROM range(100)',

@@ -1,7 +1,16 @@
+import path from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { type Clock, type Random, SkeinError, SqlState, sleep, type WorkerId } from '../common/index.ts';
+import {
+  type Clock,
+  type Random,
+  Semaphore,
+  SkeinError,
+  SqlState,
+  sleep,
+  type WorkerId,
+} from '../common/index.ts';
 import type { DuckDb } from '../duckdb/index.ts';
-import { type ExchangeFaults, ExchangeReader, type Holder, Semaphore } from '../exchange/index.ts';
+import { type ExchangeFaults, ExchangeReader, type Holder } from '../exchange/index.ts';
 import {
   malformed,
   type RunTaskRequest,
@@ -10,12 +19,16 @@ import {
   type WorkerStatus,
   WorkerStatusSchema,
 } from '../rpc/index.ts';
+import type { ObjectStores } from '../storage/index.ts';
+import { type ClaimedFolder, claimFolder } from './claim-folder.ts';
 import { FragmentRuntime } from './fragment-runtime.ts';
 import { GrowingDuckDb } from './growing-duckdb.ts';
 import { hostId } from './host-identity.node.ts';
 import { ProcessLoad } from './process-load.node.ts';
 import { type QueryTask, QueryTasks } from './query-tasks.ts';
 import { Spool } from './spool.ts';
+import { TableFiles } from './table-files.ts';
+import type { OpenStore } from './write/table-writer.ts';
 
 export interface WorkerOptions {
   readonly workerId: WorkerId;
@@ -34,9 +47,22 @@ export interface WorkerOptions {
   /** Fetched partitions that no task uses are kept up to this many bytes. */
   readonly cacheBytes?: number;
   readonly token?: string | undefined;
+  /** Where tables lie. Default: some of its own, for S3 as the environment says. */
+  readonly stores?: ObjectStores | undefined;
+  /** Stores of tables that tasks write; default: of `stores`. */
+  readonly openStore?: OpenStore | undefined;
+  /** What is kept of remote files of tables. */
+  readonly tableCache?: TableCacheOptions | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly faults?: WorkerFaults;
+}
+
+export interface TableCacheOptions {
+  /** Where it outlives the worker; workers may share it. Default: in the spool, and gone with it. */
+  readonly folder?: string | undefined;
+  /** Default 10 GiB. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** For tests: makes tasks fail, hang or wait. */
@@ -47,6 +73,7 @@ export interface WorkerFaults extends ExchangeFaults {
 
 const defaultSlots = 2;
 const defaultCacheBytes = 2 * 1024 ** 3;
+const defaultTableCacheBytes = 10 * 1024 ** 3;
 /** What a status report waits for the slower of its figures. */
 const statusMs = 200;
 const drainPollMs = 50;
@@ -58,6 +85,8 @@ export class Worker implements WorkerClient {
   readonly #options: WorkerOptions;
   readonly #self: Holder;
   readonly #reader: ExchangeReader;
+  readonly #tableFiles: TableFiles;
+  readonly #cache: ClaimedFolder;
   readonly #duckdb: GrowingDuckDb;
   readonly #slots: Semaphore;
   readonly #load: ProcessLoad;
@@ -70,7 +99,7 @@ export class Worker implements WorkerClient {
   #memoryUsed = 0;
   #spoolFree = 0;
 
-  private constructor(options: WorkerOptions, spool: Spool) {
+  private constructor(options: WorkerOptions, spool: Spool, tableFiles: TableFiles, cache: ClaimedFolder) {
     const { clock, threads, memoryBytes, token, faults } = options;
     this.#options = options;
     this.id = options.workerId;
@@ -83,10 +112,12 @@ export class Worker implements WorkerClient {
       threads,
       memoryBytes,
       tempDirectory: spool.spillDir,
-      writeRoots: [spool.root],
+      writeRoots: [spool.root, cache.folder],
       keepJoinOrder: true,
       clock,
     });
+    this.#tableFiles = tableFiles;
+    this.#cache = cache;
     this.#reader = new ExchangeReader({
       dir: spool.inputDir,
       ownRoot: spool.root,
@@ -101,12 +132,30 @@ export class Worker implements WorkerClient {
   /** @throws SkeinError when the spool folder or a data folder cannot be used */
   static async start(options: WorkerOptions): Promise<Worker> {
     const spool = await Spool.open({ dir: options.spoolDir, clock: options.clock, random: options.random });
-    const worker = new Worker(options, spool);
+    const worker = await Worker.#openOn(spool, options).catch(async (error: unknown) => {
+      await spool.close();
+      throw error;
+    });
     try {
       if (options.readRoots !== undefined) await worker.allowReading(options.readRoots);
       return worker;
     } catch (error) {
       await worker.close();
+      throw error;
+    }
+  }
+
+  static async #openOn(spool: Spool, options: WorkerOptions): Promise<Worker> {
+    const { folder: shared, maxBytes = defaultTableCacheBytes } = options.tableCache ?? {};
+    const cache: ClaimedFolder =
+      shared === undefined
+        ? { folder: path.join(spool.root, 'tables'), release: async () => undefined }
+        : await claimFolder(path.resolve(shared), options.random);
+    try {
+      const tableFiles = await TableFiles.open({ ...options, cache: { folder: cache.folder, maxBytes } });
+      return new Worker(options, spool, tableFiles, cache);
+    } catch (error) {
+      await cache.release();
       throw error;
     }
   }
@@ -152,6 +201,7 @@ export class Worker implements WorkerClient {
   async getStatus(): Promise<WorkerStatus> {
     await this.#measure();
     const cache = this.#reader.cacheStats;
+    const tables = this.#tableFiles.cacheStats;
     return create(WorkerStatusSchema, {
       workerId: this.id,
       runningTasks: this.#tasks.size,
@@ -167,6 +217,9 @@ export class Worker implements WorkerClient {
       cacheMisses: BigInt(cache.misses),
       cpuLoad: this.#load.sinceLast(),
       draining: this.#draining,
+      tableCacheBytes: BigInt(tables.bytes),
+      tableCacheHits: BigInt(tables.hits),
+      tableCacheMisses: BigInt(tables.misses),
     });
   }
 
@@ -184,6 +237,8 @@ export class Worker implements WorkerClient {
     await this.#runtime?.stop(reason);
     this.#duckdb.close();
     await this.#reader.close();
+    await this.#tableFiles[Symbol.asyncDispose]();
+    await this.#cache.release();
     await this.spool.close();
   }
 
@@ -203,12 +258,15 @@ export class Worker implements WorkerClient {
   #runtimeOn(duckdb: DuckDb): FragmentRuntime {
     if (this.#runtime?.duckdb !== duckdb) {
       const { clock } = this.#options;
+      const openStore = this.#options.openStore ?? this.#tableFiles.openStore;
       this.#runtime = new FragmentRuntime({
         duckdb,
         spool: this.spool,
         reader: this.#reader,
         clock,
         self: this.#self,
+        openStore,
+        deltaFiles: this.#tableFiles.deltaFiles,
       });
     }
     return this.#runtime;

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { FileCatalog } from '../../src/catalog/index.ts';
-import { systemClock } from '../../src/common/index.ts';
+import { WarehouseCatalog } from '../../src/catalog/index.ts';
+import { systemClock, systemRandom } from '../../src/common/index.ts';
 import { DuckDb, inspectFiles } from '../../src/duckdb/index.ts';
+import { ObjectStores } from '../../src/storage/index.ts';
 import { formatType } from '../../src/types/index.ts';
 import { bareDuckDb } from '../support/bare-duckdb.ts';
 import { makeDataSet } from '../support/data-set.ts';
@@ -21,11 +22,20 @@ test('the catalog sees the tables, columns and row counts that bare DuckDB sees'
     writeRoots: [],
   });
   try {
-    await using connection = await duckdb.connect();
-    const catalog = new FileCatalog({
-      dir: data.directory,
+    const stores = new ObjectStores({ clock: systemClock, random: systemRandom });
+    const catalog = new WarehouseCatalog({
+      store: stores.open(data.directory),
+      openStore: (location) => stores.open(location),
+      openLog: ({ root }) => {
+        throw new Error(`${root} is no Delta table`);
+      },
+      inspect: async (...args) => {
+        await using connection = await duckdb.connect();
+        return await inspectFiles(connection, ...args);
+      },
+      externalRoots: [],
       clock: systemClock,
-      inspect: (...args) => inspectFiles(connection, ...args),
+      random: systemRandom,
     });
     const { tables, broken } = await catalog.snapshot(new AbortController().signal);
     expect([...broken.keys()]).toEqual([]);

@@ -16,7 +16,18 @@ const staged: Runner[] = [];
 
 beforeAll(async () => {
   bare = await bareDuckDb(tables);
-  staged.push(await StagedDuckDb.open(tables, 3, 10_000), await StagedDuckDb.open(tables, 4, 1 << 30));
+  const sharded = {
+    lineitem: ['l_orderkey'],
+    orders: ['o_orderkey'],
+    part: ['p_partkey'],
+    partsupp: ['ps_partkey'],
+    customer: ['c_custkey'],
+  };
+  staged.push(
+    await StagedDuckDb.open(tables, 3, 10_000),
+    await StagedDuckDb.open(tables, 4, 1 << 30),
+    await StagedDuckDb.open(tables, 3, 10_000, sharded),
+  );
 });
 
 afterAll(async () => {

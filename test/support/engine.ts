@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { type CatalogSnapshot, FileCatalog } from '../../src/catalog/index.ts';
+import { type Catalog, type CatalogSnapshot, WarehouseCatalog } from '../../src/catalog/index.ts';
 import { systemClock, systemRandom, workerId } from '../../src/common/index.ts';
 import {
   createQueryService,
@@ -10,23 +10,29 @@ import {
   type QueryLimits,
   type QueryService,
 } from '../../src/coordinator/index.ts';
-import { DuckDb, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
+import { DuckDb, DuckDbParquetRows, inspectFiles, ShadowCatalog } from '../../src/duckdb/index.ts';
 import { ExchangeReader } from '../../src/exchange/index.ts';
 import { createInProcessWorkerClient, protocolVersion, RegisterRequestSchema } from '../../src/rpc/index.ts';
+import { DeltaLog, type ObjectStore, ObjectStores } from '../../src/storage/index.ts';
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
+import { DeltaFiles } from '../../src/worker/delta/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
 
 export interface TestEngineOptions {
   readonly dataDir: string;
   readonly workers: number;
+  /** Default: the files of `dataDir`. */
+  readonly catalog?: (files: Catalog) => Catalog;
   readonly limits?: Partial<QueryLimits>;
   /** By worker: w0, w1 ... */
   readonly faults?: (worker: string) => WorkerFaults;
+  readonly openStore?: (location: string) => ObjectStore;
 }
 
 /** A coordinator and workers in this process, put together by hand. */
 export interface TestEngine {
   readonly service: QueryService;
+  readonly catalog: Catalog;
   readonly members: Membership;
   readonly workers: readonly Worker[];
   /** Folder under which every node of the engine has its spool. */
@@ -34,8 +40,8 @@ export interface TestEngine {
   snapshot(): Promise<CatalogSnapshot>;
   /** Takes a worker away as if its process had died: its files go too. */
   kill(index: number): Promise<void>;
-  /** Adds one. */
-  addWorker(): Promise<void>;
+  /** Adds one. @returns its index */
+  addWorker(): Promise<number>;
   rows(sql: string, settings?: Readonly<Record<string, string>>): Promise<readonly (readonly SqlValue[])[]>;
   close(): Promise<void>;
 }
@@ -63,15 +69,35 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     clock: systemClock,
   });
   const self = { workerId: workerId('coordinator'), url: '', hostId: hostId() };
-  const runtime = new FragmentRuntime({ duckdb, spool, reader, clock: systemClock, self });
-  const catalog = new FileCatalog({
-    dir: dataDir,
+  const stores = new ObjectStores(common);
+  const openStore = options.openStore ?? ((location: string) => stores.open(location));
+  const deltaFiles = new DeltaFiles({ stores });
+  const runtime = new FragmentRuntime({
+    duckdb,
+    spool,
+    reader,
     clock: systemClock,
-    inspect: async (kind, files, keys, signal) => {
-      await using connection = await duckdb.connect();
-      return await inspectFiles(connection, kind, files, keys, signal);
-    },
+    self,
+    deltaFiles,
+    openStore,
   });
+  const parquet = new DuckDbParquetRows({
+    duckDb: duckdb,
+    scratchFolder: join(spool.root, 'checkpoints'),
+    random: systemRandom,
+  });
+  const files = new WarehouseCatalog({
+    store: stores.open(dataDir),
+    openStore: (location) => stores.open(location),
+    openLog: (store, checkPlace) => new DeltaLog({ store, parquet, checkPlace }),
+    inspect: async (kind, files, keys, signal, given) => {
+      await using connection = await duckdb.connect();
+      return await inspectFiles(connection, kind, files, keys, signal, given);
+    },
+    externalRoots: [],
+    ...common,
+  });
+  const catalog = options.catalog?.(files) ?? files;
   const members = new Membership({
     clock: systemClock,
     duckdbVersion: DuckDb.version(),
@@ -82,7 +108,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   });
   const workers: Worker[] = [];
   const stops: (() => void)[] = [];
-  const addWorker = async (): Promise<void> => {
+  const addWorker = async (): Promise<number> => {
     const id = `w${workers.length}`;
     const faults = options.faults?.(id);
     const worker = await Worker.start({
@@ -92,6 +118,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       memoryBytes: gigabyte,
       readRoots: catalog.roots,
       ...common,
+      openStore,
       ...(faults === undefined ? {} : { faults }),
     });
     workers.push(worker);
@@ -105,6 +132,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       pid: process.pid,
     });
     stops.push(members.addInProcess(registration, createInProcessWorkerClient(worker)));
+    return workers.length - 1;
   };
   for (let index = 0; index < options.workers; index += 1) await addWorker();
   const shadow = await ShadowCatalog.create();
@@ -117,10 +145,13 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     version: 'test',
     duckdbVersion: DuckDb.version(),
     timeZone: 'UTC',
+    openStore,
+    scratchDir: join(spool.root, 'statements'),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   return {
     service,
+    catalog,
     members,
     workers,
     spoolDir,

@@ -68,6 +68,10 @@ export class FakeQueryService implements QueryService {
     this.#respond = respond;
   }
 
+  run(): never {
+    throw new Error('the fake carries out no statements');
+  }
+
   async submit(request: QueryRequest): Promise<QueryHandle> {
     this.requests.push(request);
     const { columns, batches } = await this.#respond(request);
@@ -228,6 +232,9 @@ function fakeWorker(id: string): ClusterInfo['workers'][number] {
     cacheBytes: 0,
     cacheHits: 0,
     cacheMisses: 0,
+    tableCacheBytes: 0,
+    tableCacheHits: 0,
+    tableCacheMisses: 0,
     cpuLoad: 0.1,
     lastSeenMs: 0,
     uptimeMs: 5,

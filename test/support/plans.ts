@@ -112,6 +112,9 @@ export function contextOf(
         bytes: table.bytes ?? rowCount * 50,
         splitCount: table.splitCount ?? 10,
         schema: table.schema,
+        sharding: table.sharding,
+        prunedScan: table.prunedScan,
+        statistics: table.statistics,
       };
     },
   };

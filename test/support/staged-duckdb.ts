@@ -5,6 +5,8 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import {
   type BoundQuery,
   fromDuckDbType,
+  type LeafName,
+  printScalar,
   printSql,
   ShadowCatalog,
   type ShadowTables,
@@ -17,6 +19,7 @@ import {
   type StagePlan,
   validatePlan,
 } from '../../src/planner/index.ts';
+import { hashShardSql } from '../../src/storage/index.ts';
 import {
   exchangeParquetOptions,
   fromWireSql,
@@ -36,10 +39,14 @@ const sessionSettings = { TimeZone: 'UTC', asof_loop_join_threshold: '0' };
 /** Rows of a split: small, so that every table has many. */
 const SPLIT_ROWS = 7;
 
+/** Not a multiple of the tasks, nor the other way round. */
+const SHARDS = 7;
+
 interface TableFacts {
   readonly fileCount: number;
   readonly schema: Schema;
   readonly rowCount: number;
+  readonly sharding?: { readonly columns: readonly number[]; readonly shards: number };
 }
 
 /**
@@ -78,6 +85,7 @@ export class StagedDuckDb implements Runner {
     sources: readonly TableSource[],
     parallelism: number,
     broadcastBytes = 10_000,
+    shardedBy: Readonly<Record<string, readonly string[]>> = {},
   ): Promise<StagedDuckDb> {
     const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
     const connection = await instance.connect();
@@ -90,7 +98,14 @@ export class StagedDuckDb implements Runner {
         .columnTypes()
         .map((type, index) => ({ name: result.columnName(index), type: fromDuckDbType(type) }));
       const [[count] = []] = await (await connection.run(`SELECT count(*) FROM ${table}`)).getRows();
-      facts.set(`main.${name}`, { schema, rowCount: Number(count), fileCount: from.includes('*') ? 2 : 1 });
+      const columns = shardedBy[name]?.map((key) => schema.findIndex((field) => field.name === key));
+      const sharding = columns === undefined ? {} : { sharding: { columns, shards: SHARDS } };
+      facts.set(`main.${name}`, {
+        schema,
+        rowCount: Number(count),
+        fileCount: from.includes('*') ? 2 : 1,
+        ...sharding,
+      });
     }
     connection.closeSync();
     const directory = await mkdtemp(join(tmpdir(), 'skein-staged-'));
@@ -140,7 +155,7 @@ export class StagedDuckDb implements Runner {
     const plan = planDistributed(bound.plan, this.context());
     const connection = await this.connect(options);
     try {
-      const task = new TaskTables(connection, this.parallelism, this.directory);
+      const task = new TaskTables(connection, this.facts, this.parallelism, this.directory);
       for (const stage of plan.stages) await task.runStage(stage);
       const result = await read(connection, await task.sqlOf(plan.root, 0, undefined));
       await task.drop();
@@ -202,13 +217,20 @@ let nextQuery = 0;
 /** What the tasks of one query write and read. */
 class TaskTables {
   private readonly connection: DuckDBConnection;
+  private readonly facts: ReadonlyMap<string, TableFacts>;
   private readonly parallelism: number;
   private readonly directory: string;
   private readonly prefix: string;
   private readonly tasks = new Map<number, number>();
   private readonly made: string[] = [];
 
-  constructor(connection: DuckDBConnection, parallelism: number, directory: string) {
+  constructor(
+    connection: DuckDBConnection,
+    facts: ReadonlyMap<string, TableFacts>,
+    parallelism: number,
+    directory: string,
+  ) {
+    this.facts = facts;
     this.connection = connection;
     this.directory = directory;
     this.parallelism = parallelism;
@@ -219,7 +241,7 @@ class TaskTables {
   async runStage(stage: StagePlan): Promise<void> {
     const count = stage.tasks.kind === 'parallel' ? stage.tasks.count : 1;
     this.tasks.set(stage.id, count);
-    const keys = stage.output.kind === 'hash' ? stage.output.keys : undefined;
+    const keys = stage.output.kind === 'hash' ? stage.output : undefined;
     for (let task = 0; task < count; task += 1) {
       const sql = await this.sqlOf(stage, task, keys);
       const columns = stage.fragment.schema.map(
@@ -239,7 +261,7 @@ class TaskTables {
   }
 
   /** The fragment's SQL over views of the task's own share; with the hash of the keys as a last column. */
-  async sqlOf(stage: StagePlan, task: number, keys: readonly Expr[] | undefined): Promise<string> {
+  async sqlOf(stage: StagePlan, task: number, keys: HashOutput | undefined): Promise<string> {
     const views = new Map<string, string>();
     const leafName = (leaf: ScanNode | StageInputNode): string => {
       const what = leaf.kind === 'scan' ? `${leaf.table}_${leaf.read}` : `${leaf.stage}_${leaf.read}`;
@@ -247,7 +269,8 @@ class TaskTables {
       views.set(name, leaf.kind === 'scan' ? this.share(leaf, task) : this.partition(leaf, task));
       return name;
     };
-    const sql = printSql(keys === undefined ? stage.fragment : withHash(stage.fragment, keys), leafName);
+    const sql =
+      keys === undefined ? printSql(stage.fragment, leafName) : withNumber(stage.fragment, keys, leafName);
     for (const [name, query] of views) {
       await this.connection.run(`CREATE VIEW ${name} AS ${query}`);
       this.made.push(`VIEW ${name}`);
@@ -267,6 +290,17 @@ class TaskTables {
   private share(leaf: ScanNode, task: number): string {
     const table = quoteIdentifier(leaf.table.replace(/^main\./, ''));
     if (leaf.read === 'all') return `SELECT * FROM ${table}`;
+    if (leaf.read === 'shard') {
+      const { schema, sharding } = this.facts.get(leaf.table) ?? {};
+      const keys = (sharding?.columns ?? []).flatMap((position) => schema?.[position] ?? []);
+      const names = keys.map(({ name }) => quoteIdentifier(name));
+      const shard = hashShardSql(
+        names,
+        keys.map(({ type }) => type),
+        SHARDS,
+      );
+      return `SELECT * FROM ${table} WHERE ${shard} % ${this.parallelism} = ${task}`;
+    }
     return `SELECT * FROM ${table} WHERE (rowid // ${SPLIT_ROWS}) % ${this.parallelism} = ${task}`;
   }
 
@@ -278,6 +312,20 @@ class TaskTables {
     const files = producers.map((producer) => quoteLiteral(this.output(leaf.stage, producer)));
     return `SELECT ${columns.join(', ')} FROM read_parquet([${files.join(', ')}])${filter}`;
   }
+}
+
+type HashOutput = Extract<StagePlan['output'], { kind: 'hash' }>;
+
+/** The fragment, and as a last column the number by which its rows go to partitions. */
+function withNumber(fragment: PlanNode, { keys, shards }: HashOutput, leafName: LeafName): string {
+  if (shards === undefined) return printSql(withHash(fragment, keys), leafName);
+  const names = fragment.schema.map((_, index) => `c${index}`);
+  const number = hashShardSql(
+    keys.map((key) => printScalar(key, (index) => `c${index}`)),
+    keys.map(({ type }) => type),
+    shards,
+  );
+  return `SELECT *, ${number} AS c${names.length} FROM (${printSql(fragment, leafName)}) AS f(${names.join(', ')})`;
 }
 
 function withHash(fragment: PlanNode, keys: readonly Expr[]): PlanNode {

@@ -11,7 +11,9 @@ import {
   RunTaskRequestSchema,
   type TaskInputSchema,
 } from '../../src/rpc/index.ts';
+import { ObjectStores } from '../../src/storage/index.ts';
 import type { SqlValue } from '../../src/types/index.ts';
+import { DeltaFiles, type RemoteFiles } from '../../src/worker/delta/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerOptions } from '../../src/worker/index.ts';
 
 export const tpchDir = path.resolve('test/data/tpch/sf0.01');
@@ -94,7 +96,8 @@ export class TaskFixture implements AsyncDisposable {
   }
 
   /** What a coordinator runs root fragments on. `host`: its host's identity. */
-  async runtime(host = hostId()): Promise<FragmentRuntime> {
+  async runtime(host = hostId(), remoteFiles?: RemoteFiles): Promise<FragmentRuntime> {
+    const stores = new ObjectStores({ clock: systemClock, random: systemRandom });
     const spool = await Spool.open({ dir: this.spoolDir, clock: systemClock, random: systemRandom });
     const duckdb = await DuckDb.open({
       threads: 2,
@@ -113,6 +116,7 @@ export class TaskFixture implements AsyncDisposable {
     });
     this.#closers.push(async () => {
       await reader.close();
+      await stores.close();
       duckdb.close();
       await spool.close();
     });
@@ -122,6 +126,7 @@ export class TaskFixture implements AsyncDisposable {
       reader,
       clock: systemClock,
       self: { workerId: 'coordinator', url: '', hostId: host },
+      deltaFiles: new DeltaFiles({ stores, remoteFiles }),
     });
   }
 

@@ -6,7 +6,20 @@ export const coordinatorCommand: CommandSpec = {
   summary: 'serve a folder of files with the workers that join over the network',
   details: `Workers read the tables' files themselves: the folder must have the same path on every machine. They may join and leave
 at any time.`,
-  options: ['data', 'port', 'host', 'threads', 'memory', 'spool', 'clusterToken', 'drainTimeout'],
+  options: [
+    'data',
+    'externalRoots',
+    's3Endpoint',
+    's3Region',
+    's3PathStyle',
+    'port',
+    'host',
+    'threads',
+    'memory',
+    'spool',
+    'clusterToken',
+    'drainTimeout',
+  ],
   examples: [
     { command: 'skein coordinator --data DIR', does: 'on 127.0.0.1' },
     {

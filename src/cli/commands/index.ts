@@ -8,6 +8,8 @@ import { configCommand } from './config.ts';
 import { coordinatorCommand } from './coordinator.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
+import { exportCommand } from './export.ts';
+import { loadCommand } from './load.ts';
 import { queriesCommand } from './queries.ts';
 import { queryCommand } from './query.ts';
 import { startCommand } from './start.ts';
@@ -18,6 +20,8 @@ export const commands: readonly CommandSpec[] = [
   demoCommand,
   queryCommand,
   explainCommand,
+  loadCommand,
+  exportCommand,
   startCommand,
   coordinatorCommand,
   workerCommand,

@@ -15,6 +15,10 @@ A - in place of the SQL, or nothing, reads it from standard input. Ctrl-C cancel
 once. Exit codes: 0 done, 1 the query failed, 2 the command line is wrong, 130 interrupted.`,
   options: [
     'data',
+    'externalRoots',
+    's3Endpoint',
+    's3Region',
+    's3PathStyle',
     'workers',
     'server',
     'format',

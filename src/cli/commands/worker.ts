@@ -1,6 +1,6 @@
 import type { WorkerLog } from '../../worker/index.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
-import { spoolFolder } from '../folders.ts';
+import { s3Options, spoolFolder, tableCache } from '../folders.ts';
 import { explainListenError, listenHost } from '../listen-address.ts';
 import { closeWithin, serveUntilInterrupted } from '../serve.ts';
 import type { Output } from '../terminal.ts';
@@ -15,6 +15,11 @@ tasks, for --drain-timeout at most; a second one ends it at once, and other work
     'threads',
     'memory',
     'spool',
+    's3Endpoint',
+    's3Region',
+    's3PathStyle',
+    'tableCache',
+    'tableCacheSize',
     'workerPort',
     'host',
     'advertise',
@@ -42,6 +47,8 @@ tasks, for --drain-timeout at most; a second one ends it at once, and other work
       memoryBytes: memory,
       advertiseHost: advertise,
       spoolDir: spoolFolder(config),
+      s3: s3Options(config),
+      tableCache: tableCache(config),
       token: clusterToken,
       drainMs: drainTimeout,
       log: logTo(context.err),

@@ -20,6 +20,9 @@ const worker: WorkerInfo = {
   cacheBytes: 7e6,
   cacheHits: 3,
   cacheMisses: 1,
+  tableCacheBytes: 0,
+  tableCacheHits: 0,
+  tableCacheMisses: 0,
   cpuLoad: 0.42,
   lastSeenMs: 120,
   uptimeMs: 3_725_000,
@@ -42,9 +45,9 @@ describe('renderCluster', () => {
       queries      1 running, 0 queued
       tables       1 with 1,000,000 rows, 8.0 MB
 
-      WORKER  STATE  TASKS   DONE  FAILED  CPU  THREADS            MEMORY   SPOOL   CACHE  HITS        SEEN        UP  ADDRESS
-      w1-abc  alive      2  1,234       1  42%        4  1.2 GB of 4.0 GB  5.0 MB  7.0 MB   75%  120 ms ago  1 h 02 m  http://10.0.0.1:4000
-      w2      lost       2  1,234       1  42%        4  1.2 GB of 4.0 GB  5.0 MB  7.0 MB     -  120 ms ago  1 h 02 m  in process
+      WORKER  STATE  TASKS   DONE  FAILED  CPU  THREADS            MEMORY   SPOOL   CACHE  HITS  TABLES  HITS        SEEN        UP  ADDRESS
+      w1-abc  alive      2  1,234       1  42%        4  1.2 GB of 4.0 GB  5.0 MB  7.0 MB   75%     0 B     -  120 ms ago  1 h 02 m  http://10.0.0.1:4000
+      w2      lost       2  1,234       1  42%        4  1.2 GB of 4.0 GB  5.0 MB  7.0 MB     -     0 B     -  120 ms ago  1 h 02 m  in process
       "
     `);
   });

@@ -54,13 +54,14 @@ const workerHeaders: readonly ColumnHeader[] = [
   { title: 'SPOOL', align: 'right' },
   { title: 'CACHE', align: 'right' },
   { title: 'HITS', align: 'right' },
+  { title: 'TABLES', align: 'right' },
+  { title: 'HITS', align: 'right' },
   { title: 'SEEN', align: 'right' },
   { title: 'UP', align: 'right' },
   { title: 'ADDRESS' },
 ];
 
 function workerRow(worker: WorkerInfo, style: Style): readonly string[] {
-  const lookups = worker.cacheHits + worker.cacheMisses;
   return [
     printable(worker.id),
     stateText(worker.state, style),
@@ -72,11 +73,17 @@ function workerRow(worker: WorkerInfo, style: Style): readonly string[] {
     `${formatBytes(worker.memoryUsedBytes)} of ${formatBytes(worker.memoryBytes)}`,
     formatBytes(worker.spoolBytes),
     formatBytes(worker.cacheBytes),
-    lookups === 0 ? '-' : `${Math.round((worker.cacheHits / lookups) * 100)}%`,
+    hitRate(worker.cacheHits, worker.cacheMisses),
+    formatBytes(worker.tableCacheBytes),
+    hitRate(worker.tableCacheHits, worker.tableCacheMisses),
     `${formatDuration(worker.lastSeenMs)} ago`,
     formatDuration(worker.uptimeMs),
     worker.url === '' ? 'in process' : printable(worker.url),
   ];
+}
+
+function hitRate(hits: number, misses: number): string {
+  return hits + misses === 0 ? '-' : `${Math.round((hits / (hits + misses)) * 100)}%`;
 }
 
 function stateText(state: WorkerInfo['state'], style: Style): string {

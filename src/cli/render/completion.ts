@@ -42,7 +42,7 @@ function flagsOf(command: CommandSpec): readonly Flag[] {
 }
 
 function toFlag(spec: OptionSpec<unknown>): Flag {
-  const match = /^(?:-(\w), )?(--[a-z-]+)(?: <(.*)>)?$/.exec(spec.flags);
+  const match = /^(?:-(\w), )?(--[a-z0-9-]+)(?: <(.*)>)?$/.exec(spec.flags);
   return {
     short: match?.[1],
     long: match?.[2] ?? spec.flags,

@@ -8,15 +8,20 @@ const showAfterMs = 400;
 const everyMs = 150;
 const clearLine = '\r\x1b[2K';
 
+/** As much of a query as the bar shows; or work that is no query yet. */
+export type ShownProgress =
+  | Pick<QueryInfo, 'state' | 'progress' | 'stats'>
+  | { readonly what: string; readonly fraction: number; readonly elapsedMs: number };
+
 /** A line on the terminal that shows how far a query is, until it is stopped. */
 export class ProgressBar {
   readonly #output: Output;
-  readonly #read: () => Promise<QueryInfo | undefined>;
+  readonly #read: () => Promise<ShownProgress | undefined>;
   #timer: NodeJS.Timeout | undefined;
   #shown = false;
   #stopped = false;
 
-  constructor(output: Output, read: () => Promise<QueryInfo | undefined>) {
+  constructor(output: Output, read: () => Promise<ShownProgress | undefined>) {
     this.#output = output;
     this.#read = read;
   }
@@ -49,13 +54,22 @@ export class ProgressBar {
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /** ` 62% ▕██████████▌     ▏ 12 of 24 tasks · 3.10 s`, no wider than the line. */
-function renderProgress(info: QueryInfo, width: number): string {
-  const { fraction, tasksFinished, tasksTotal } = info.progress;
+function renderProgress(shown: ShownProgress, width: number): string {
+  const { what, fraction, elapsedMs } = 'what' in shown ? shown : ofQuery(shown);
   const cells = Math.max(10, Math.min(40, width - 50));
   const filled = Math.max(0, Math.min(1, fraction)) * cells;
   const bar = '█'.repeat(Math.floor(filled)) + (eighths[Math.floor((filled % 1) * 8)] ?? '');
   const percent = `${Math.floor(fraction * 100)}%`.padStart(4);
-  const what = info.state === 'running' ? `${tasksFinished} of ${tasksTotal} tasks` : info.state;
-  const text = `${percent} ▕${bar.padEnd(cells)}▏ ${what} · ${formatDuration(info.stats.elapsedMs)}`;
+  const text = `${percent} ▕${bar.padEnd(cells)}▏ ${what} · ${formatDuration(elapsedMs)}`;
   return truncateToWidth(text, Math.max(1, width - 1));
+}
+
+function ofQuery({ state, progress, stats }: Pick<QueryInfo, 'state' | 'progress' | 'stats'>): {
+  readonly what: string;
+  readonly fraction: number;
+  readonly elapsedMs: number;
+} {
+  const { fraction, tasksFinished, tasksTotal } = progress;
+  const what = state === 'running' ? `${tasksFinished} of ${tasksTotal} tasks` : state;
+  return { what, fraction, elapsedMs: stats.elapsedMs };
 }

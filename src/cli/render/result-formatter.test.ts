@@ -30,6 +30,16 @@ function render(
   return texts.join('') + formatter.end();
 }
 
+it.each([
+  ['table', 'done\n'],
+  ['json', '[]\n'],
+  ['jsonl', ''],
+  ['csv', ''],
+  ['markdown', ''],
+] as const)('says of a statement without an answer, as %s', (format, text) => {
+  expect(render(format, [], [])).toBe(text);
+});
+
 const people = [
   [
     ['Ann', 7n],

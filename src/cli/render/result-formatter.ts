@@ -16,7 +16,24 @@ export interface ResultFormatter {
 
 export type ResultFormat = 'table' | 'json' | 'jsonl' | 'csv' | 'markdown';
 
+/** A statement that answers nothing says `done` to people, and nothing to programs. */
 export function resultFormatter(format: ResultFormat, table: TableOptions): ResultFormatter {
+  const formatter = formatterOf(format, table);
+  let isEmpty = false;
+  return {
+    begin(columns) {
+      isEmpty = columns.length === 0 && format !== 'json';
+      return isEmpty ? '' : formatter.begin(columns);
+    },
+    batch: (batch) => formatter.batch(batch),
+    end() {
+      if (!isEmpty) return formatter.end();
+      return format === 'table' ? 'done\n' : '';
+    },
+  };
+}
+
+function formatterOf(format: ResultFormat, table: TableOptions): ResultFormatter {
   switch (format) {
     case 'table':
       return tableFormatter(table);

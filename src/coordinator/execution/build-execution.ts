@@ -1,6 +1,12 @@
-import { assertNever } from '../../common/index.ts';
+import { assertNever, type WorkerId } from '../../common/index.ts';
 import { printScalar, printSql } from '../../duckdb/index.ts';
-import { type PlanNode, type ScanNode, type StageInputNode, walk } from '../../plan/index.ts';
+import {
+  type OperatorTree,
+  type PlanNode,
+  type ScanNode,
+  type StageInputNode,
+  walk,
+} from '../../plan/index.ts';
 import {
   createEstimator,
   type DistributedPlan,
@@ -10,9 +16,20 @@ import {
   operatorTree,
   type PlannerContext,
   type StagePlan,
+  type WritePlan,
 } from '../../planner/index.ts';
-import { dealSplits, type TableSnapshot, wholeSplits } from '../../storage/index.ts';
+import {
+  dealNear,
+  dealShards,
+  dealSplits,
+  hashShardSql,
+  type TableSnapshot,
+  type TableWrite,
+  wholeSplits,
+  writtenFileColumns,
+} from '../../storage/index.ts';
 import { type Schema, wireType } from '../../types/index.ts';
+import { pruneScan } from '../prune-scan.ts';
 import type {
   ExecutionInput,
   ExecutionOutput,
@@ -24,20 +41,30 @@ import type {
 
 type Tables = ReadonlyMap<string, TableSnapshot>;
 
-/** Turns a distributed plan into SQL and dealt splits. */
+/**
+ * Turns a distributed plan into SQL and dealt splits.
+ * @param workers that take tasks: each keeps the files that it has cached, where there are as many tasks as workers
+ */
 export function buildExecution(
   plan: DistributedPlan,
   tables: Tables,
   columns: Schema,
   context: PlannerContext,
+  workers: readonly WorkerId[],
 ): ExecutionPlan {
   const all = [...plan.stages, plan.root];
   const rows = new Map(all.map((stage) => [stage.id, stage.estimatedRows]));
   const estimator = once(() => createEstimator(context, rows));
-  const positions = new Map(all.map((stage, position) => [stage.id, position]));
+  const stages: StageContext = {
+    positions: new Map(all.map((stage, position) => [stage.id, position])),
+    tables,
+    estimator,
+    context,
+    workers: workers.toSorted(),
+  };
   return {
     columns,
-    stages: all.map((stage) => buildStage(stage, stage === plan.root, positions, tables, estimator)),
+    stages: all.map((stage) => buildStage(stage, stage === plan.root, stages)),
     notes: plan.notes,
     bypassed: false,
     original: false,
@@ -93,6 +120,78 @@ export function buildWhole(query: OriginalQuery, tables: Tables): ExecutionPlan 
   };
 }
 
+/** As `buildExecution`, of a query whose rows become files. The result is what is said of each of them. */
+export function buildWrite(
+  plan: WritePlan,
+  tables: Tables,
+  write: TableWrite,
+  context: PlannerContext,
+  workers: readonly WorkerId[],
+): ExecutionPlan {
+  const built = buildExecution(plan, tables, writtenFileColumns, context, workers);
+  return {
+    ...built,
+    stages: built.stages.map((stage) => (stage.id === plan.writer ? withWrite(stage, write) : stage)),
+  };
+}
+
+/** The whole query as its original SQL, in one task on a worker, which writes its rows. */
+export function buildWholeWrite(
+  query: OriginalQuery,
+  tables: Tables,
+  write: TableWrite,
+  bypassed: boolean,
+): ExecutionPlan {
+  const { stages, ...plan } = buildWhole(query, tables);
+  const [stage, root] = stages;
+  if (stage === undefined || root === undefined) throw new Error('a whole query has two stages');
+  return {
+    ...plan,
+    columns: writtenFileColumns,
+    stages: [
+      withWrite({ ...stage, ordered: query.ordered }, write),
+      {
+        ...root,
+        sql: 'SELECT * FROM stage_0',
+        columns: writtenFileColumns,
+        ordered: false,
+        describe: () => ({ ...root.describe(), estimatedRows: 1, estimatedBytes: 0 }),
+      },
+    ],
+    bypassed,
+  };
+}
+
+function withWrite(stage: ExecutionStage, table: TableWrite): ExecutionStage {
+  return {
+    ...stage,
+    columns: writtenFileColumns,
+    output: { kind: 'gather' },
+    write: { table, columns: stage.columns },
+    describe: once(() => {
+      const { operators, ...amounts } = stage.describe();
+      return { ...amounts, operators: describeWrite(table, stage.columns, operators) };
+    }),
+  };
+}
+
+function describeWrite(table: TableWrite, columns: Schema, input: OperatorTree): OperatorTree {
+  const names = table.columns.map(({ name, stored }) => name ?? stored.name).join(', ');
+  const partition = table.partitionBy.map(({ name }) => name).join(', ');
+  const shard = table.shardColumn === undefined ? undefined : columns[table.shardColumn];
+  return {
+    kind: 'write table',
+    details: [
+      `${table.location}${table.folder === '' ? '' : `/${table.folder}`}`,
+      `columns: ${names}`,
+      ...(partition === '' ? [] : [`partitioned by: ${partition}`]),
+      ...(shard === undefined ? [] : [`sharded by: ${shard.name}`]),
+    ],
+    estimatedRows: input.estimatedRows,
+    children: [input],
+  };
+}
+
 export interface OriginalQuery {
   /** With parameters filled in. */
   readonly sql: string;
@@ -100,6 +199,8 @@ export interface OriginalQuery {
   /** Qualified names of the tables it reads. */
   readonly tables: readonly string[];
   readonly notes: readonly string[];
+  /** Its rows come in an order that it asks for. */
+  readonly ordered: boolean;
   readonly describe: () => StageDescription;
 }
 
@@ -111,7 +212,7 @@ function originalStage(
 ): ExecutionStage {
   const inputs = query.tables.map((name): ScanInput => {
     const table = tableOf(tables, name);
-    return { kind: 'scan', name, table, columns: table.schema, splits: [wholeSplits(table)] };
+    return { kind: 'scan', name, table, columns: [...table.schema.keys()], splits: [wholeSplits(table)] };
   });
   return {
     id,
@@ -127,16 +228,23 @@ function originalStage(
   };
 }
 
-function buildStage(
-  stage: StagePlan,
-  root: boolean,
-  positions: ReadonlyMap<number, number>,
-  tables: Tables,
-  estimator: () => Estimator,
-): ExecutionStage {
+/** What the stages of a query share. */
+interface StageContext {
+  readonly positions: ReadonlyMap<number, number>;
+  readonly tables: Tables;
+  readonly estimator: () => Estimator;
+  readonly context: PlannerContext;
+  /** In an order that is the same for every query. */
+  readonly workers: readonly WorkerId[];
+}
+
+function buildStage(stage: StagePlan, root: boolean, shared: StageContext): ExecutionStage {
+  const { estimator, context, workers } = shared;
   const taskCount = stage.tasks.kind === 'parallel' ? stage.tasks.count : 1;
   const names = nameLeaves(stage.fragment);
-  const inputs = [...names].map(([leaf, name]) => buildInput(leaf, name, taskCount, positions, tables));
+  const inputs = [...names].map(([leaf, name]) => buildInput(leaf, name, taskCount, shared));
+  const isNear =
+    taskCount === workers.length && inputs.some((input) => input.kind === 'scan' && isRemote(input.table));
   return {
     id: stage.id,
     sql: printSql(stage.fragment, (leaf) => names.get(leaf) ?? unnamed(leaf)),
@@ -144,11 +252,12 @@ function buildStage(
     columns: stage.fragment.schema,
     output: root ? { kind: 'result' } : buildOutput(stage),
     taskCount,
+    near: isNear ? workers : undefined,
     deterministic: stage.deterministic,
     ...(mustMergeAsof(stage.fragment) ? { settings: { asof_loop_join_threshold: '0' } } : {}),
     ordered: stage.ordered,
     describe: once(() => ({
-      operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows),
+      operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows, context),
       estimatedRows: stage.estimatedRows,
       estimatedBytes: stage.estimatedBytes,
     })),
@@ -159,13 +268,18 @@ function buildOutput({ output, fragment }: StagePlan): ExecutionOutput {
   switch (output.kind) {
     case 'gather':
       return { kind: 'gather' };
-    case 'hash':
+    case 'hash': {
+      const { partitions, shards } = output;
+      const keys = output.keys.map((key) => printScalar(key, (index) => `c${index}`));
+      const types = output.keys.map(({ type }) => type);
       return {
         kind: 'hash',
-        keys: output.keys.map((key) => printScalar(key, (index) => `c${index}`)),
+        keys,
         labels: output.keys.map((key) => formatExpr(key, fragment.schema)),
-        partitions: output.partitions,
+        partitions,
+        ...(shards === undefined ? {} : { placedBy: hashShardSql(keys, types, shards) }),
       };
+    }
     default:
       return assertNever(output);
   }
@@ -211,26 +325,48 @@ function buildInput(
   leaf: Leaf,
   name: string,
   taskCount: number,
-  positions: ReadonlyMap<number, number>,
-  tables: Tables,
+  { positions, tables, workers }: StageContext,
 ): ExecutionInput {
   if (leaf.kind === 'stageInput') {
     const stage = positions.get(leaf.stage);
     if (stage === undefined) throw new Error(`no stage ${leaf.stage}`);
     return { kind: 'stage', name, stage, read: leaf.read };
   }
-  const table = tableOf(tables, leaf.table);
-  const splits =
-    leaf.read === 'split' && taskCount > 1
-      ? dealSplits(table, taskCount)
-      : Array.from({ length: taskCount }, () => wholeSplits(table));
-  return { kind: 'scan', name, table, columns: scanColumns(leaf, table), splits };
+  const { table } = pruneScan(tableOf(tables, leaf.table), leaf);
+  const splits = splitsOf(leaf, table, taskCount, workers);
+  return { kind: 'scan', name, table, columns: scanColumns(leaf), splits };
+}
+
+/** By task. */
+function splitsOf(
+  { read }: ScanNode,
+  table: TableSnapshot,
+  taskCount: number,
+  workers: readonly WorkerId[],
+): ScanInput['splits'] {
+  if (taskCount === 1) return [wholeSplits(table)];
+  switch (read) {
+    case 'all':
+      return Array.from({ length: taskCount }, () => wholeSplits(table));
+    case 'split':
+      return isRemote(table) && workers.length === taskCount
+        ? dealNear(table, workers)
+        : dealSplits(table, taskCount);
+    case 'shard':
+      return dealShards(table, taskCount);
+    default:
+      return assertNever(read);
+  }
+}
+
+/** True where workers keep parts of the files on their own disks. */
+function isRemote({ files }: TableSnapshot): boolean {
+  return files.some(({ path }) => !path.startsWith('/'));
 }
 
 /** Where the fragment needs only the number of rows, some column has to be read. */
-function scanColumns(leaf: ScanNode, table: TableSnapshot): Schema {
-  const columns = leaf.columns.flatMap((index) => table.schema[index] ?? []);
-  return columns.length > 0 ? columns : table.schema.slice(0, 1);
+function scanColumns({ columns }: ScanNode): readonly number[] {
+  return columns.length > 0 ? columns : [0];
 }
 
 function tableOf(tables: Tables, name: string): TableSnapshot {

@@ -1,5 +1,6 @@
+import type { WorkerId } from '../../common/index.ts';
 import type { OperatorTree } from '../../plan/index.ts';
-import type { Split, TableSnapshot } from '../../storage/index.ts';
+import type { Split, TableSnapshot, TableWrite } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
 
 /** A query ready to run: its stages as SQL, with everything that their tasks read. */
@@ -21,10 +22,14 @@ export interface ExecutionStage {
   /** One SELECT over `inputs`. */
   readonly sql: string;
   readonly inputs: readonly ExecutionInput[];
-  /** The fragment's output columns. */
+  /** Of the rows that leave the stage: the fragment's output, or what is said of the files that it wrote. */
   readonly columns: Schema;
+  /** The fragment's rows go to files of a table. */
+  readonly write?: StageWrite;
   readonly output: ExecutionOutput;
   readonly taskCount: number;
+  /** By task, the worker that has its files near; undefined where that makes no difference. */
+  readonly near?: readonly WorkerId[] | undefined;
   readonly deterministic: boolean;
   /** Of DuckDB, besides the session's: what the fragment's answer depends on. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -32,6 +37,12 @@ export interface ExecutionStage {
   readonly ordered: boolean;
   /** For EXPLAIN: worked out when somebody looks. */
   readonly describe: () => StageDescription;
+}
+
+export interface StageWrite {
+  readonly table: TableWrite;
+  /** The fragment's output columns. */
+  readonly columns: Schema;
 }
 
 export interface StageDescription {
@@ -48,6 +59,8 @@ export type ExecutionOutput =
       readonly keys: readonly string[];
       readonly labels: readonly string[];
       readonly partitions: number;
+      /** SQL of a row's shard, where the rows go to the shards of a table instead of by the hash of the keys. */
+      readonly placedBy?: string;
     }
   | { readonly kind: 'gather' }
   | { readonly kind: 'result' };
@@ -59,8 +72,8 @@ export interface ScanInput {
   readonly kind: 'scan';
   readonly name: string;
   readonly table: TableSnapshot;
-  /** What is read of the table; never empty. */
-  readonly columns: Schema;
+  /** Positions in the table's schema of what is read; never empty. */
+  readonly columns: readonly number[];
   /** By task. */
   readonly splits: readonly (readonly Split[])[];
 }

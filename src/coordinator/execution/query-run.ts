@@ -28,6 +28,7 @@ import { AttemptLog, attemptKey } from './attempt-log.ts';
 import { checkRowsRead, checkRowsWritten } from './check-rows.ts';
 import type { ExecutionPlan } from './execution-plan.ts';
 import { buildTaskRequest, type StageOutputs } from './task-request.ts';
+import type { WrittenKeys } from './written-keys.ts';
 
 export interface QueryRunOptions {
   readonly plan: ExecutionPlan;
@@ -42,6 +43,8 @@ export interface QueryRunOptions {
   /** Whole restarts allowed while the client has no rows. */
   readonly maxRestarts: number;
   readonly wireType: (type: SqlType) => SqlType;
+  /** Hears of the table files that attempts wrote. */
+  readonly written?: WrittenKeys | undefined;
   /**
    * Plans the query anew before a restart: `cause` made it necessary. The plan before is taken again when there is
    * no other; what it throws ends the query.
@@ -194,6 +197,7 @@ export class QueryRun {
       tasks: stage.taskCount,
       inputs: [...new Set(stage.inputs.flatMap((input) => (input.kind === 'stage' ? [input.stage] : [])))],
       deterministic: stage.deterministic,
+      near: stage.near,
     }));
     return {
       number,
@@ -306,6 +310,7 @@ export class QueryRun {
       const member = this.#options.members.get(worker);
       if (member === undefined) throw unreachable(worker);
       const response = await member.client.runTask(request, controller.signal);
+      this.#options.written?.add(response.writtenKeys);
       const mismatch =
         checkRowsWritten(response) ?? (response.stats && checkRowsRead(request, response.stats));
       if (mismatch !== undefined) throw mismatch;

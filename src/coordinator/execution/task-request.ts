@@ -7,6 +7,7 @@ import {
   FileScanSchema,
   FileVersionSchema,
   type PartitionRef,
+  type Split as ProtoSplit,
   type RunTaskRequest,
   RunTaskRequestSchema,
   SplitSchema,
@@ -16,7 +17,9 @@ import {
 import type { FileFormat, Split, TableSnapshot } from '../../storage/index.ts';
 import { formatType, type Schema, type SqlType } from '../../types/index.ts';
 import type { TaskAttempt } from '../scheduler/index.ts';
+import { toDeltaScan } from './delta-scan.ts';
 import type { ExecutionInput, ExecutionPlan, ExecutionStage, ScanInput } from './execution-plan.ts';
+import { toWriteTask } from './write-task.ts';
 
 /** What the winning attempts of an input stage wrote, by task. */
 export type StageOutputs = ReadonlyMap<number, readonly (readonly PartitionRef[])[]>;
@@ -46,6 +49,7 @@ export function buildTaskRequest(context: TaskRequestContext, id: TaskAttempt): 
     settings: { ...context.settings, ...stage.settings },
     ordered: stage.ordered,
     reorderJoins: context.plan.original,
+    ...(stage.write === undefined ? {} : { write: toWriteTask(stage.write) }),
   });
 }
 
@@ -59,11 +63,15 @@ function partitionsFor(
   return input.read === 'all' ? refs : refs.filter((ref) => ref.partition === task);
 }
 
-function buildOutput(stage: ExecutionStage): { hashKeys: string[]; partitions: number } {
+function buildOutput(stage: ExecutionStage): { hashKeys: string[]; partitions: number; placedBy?: string } {
   const { output } = stage;
   switch (output.kind) {
     case 'hash':
-      return { hashKeys: [...output.keys], partitions: output.partitions };
+      return {
+        hashKeys: [...output.keys],
+        partitions: output.partitions,
+        ...(output.placedBy === undefined ? {} : { placedBy: output.placedBy }),
+      };
     case 'gather':
     case 'result':
       return { hashKeys: [], partitions: 1 };
@@ -77,7 +85,7 @@ function buildInput(context: TaskRequestContext, input: ExecutionInput, task: nu
     case 'scan':
       return create(TaskInputSchema, {
         name: input.name,
-        columns: toColumns(input.columns),
+        columns: toColumns(input.columns.flatMap((position) => input.table.schema[position] ?? [])),
         source: { case: 'scan', value: buildScan(input, input.splits[task] ?? []) },
       });
     case 'stage': {
@@ -99,30 +107,39 @@ function buildInput(context: TaskRequestContext, input: ExecutionInput, task: nu
   }
 }
 
-function buildScan({ table }: ScanInput, splits: readonly Split[]): FileScan {
-  const paths = new Set(splits.map((split) => split.path));
+function buildScan({ table, columns }: ScanInput, splits: readonly Split[]): FileScan {
   const { format } = table;
+  if (format.kind === 'delta') {
+    return create(FileScanSchema, {
+      format: 'delta',
+      splits: splits.map(toSplit),
+      delta: toDeltaScan(table, format, columns, splits),
+    });
+  }
+  const paths = new Set(splits.map((split) => split.path));
   const hive = format.hive?.columns ?? [];
   const hiveNames = new Set(hive.map((column) => column.name));
   const versions = table.files
     .filter((file) => paths.has(file.path))
     .map((file) => [
       file.path,
-      create(FileVersionSchema, { bytes: BigInt(file.bytes), modifiedMs: file.modifiedMs }),
+      create(FileVersionSchema, { bytes: BigInt(file.bytes), modifiedMs: file.modifiedMs ?? 0 }),
     ]);
   return create(FileScanSchema, {
     format: format.kind,
-    splits: splits.map((split) =>
-      create(SplitSchema, {
-        path: split.path,
-        ...(split.firstRow === undefined ? {} : { firstRow: BigInt(split.firstRow) }),
-        ...(split.rowCount === undefined ? {} : { rowCount: BigInt(split.rowCount) }),
-      }),
-    ),
+    splits: splits.map(toSplit),
     options: readerOptions(format),
     fileColumns: format.kind === 'parquet' ? [] : toColumns(fileColumns(table, hiveNames)),
     hiveColumns: toColumns(hive),
     versions: Object.fromEntries(versions),
+  });
+}
+
+function toSplit(split: Split): ProtoSplit {
+  return create(SplitSchema, {
+    path: split.path,
+    ...(split.firstRow === undefined ? {} : { firstRow: BigInt(split.firstRow) }),
+    ...(split.rowCount === undefined ? {} : { rowCount: BigInt(split.rowCount) }),
   });
 }
 

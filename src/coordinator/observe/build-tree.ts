@@ -1,4 +1,5 @@
 import { assertNever } from '../../common/index.ts';
+import type { TaskStats } from '../../rpc/index.ts';
 import type { AttemptLog, LoggedAttempt } from '../execution/attempt-log.ts';
 import type { ExecutionOutput, ExecutionPlan, ExecutionStage } from '../execution/execution-plan.ts';
 import type { QueryState } from '../query-service.ts';
@@ -59,8 +60,19 @@ function buildStage(
     inputRows: sum((entry) => entry.inputRows),
     inputBytes: sum((entry) => entry.inputBytes),
     outputBytes: sum((entry) => entry.outputBytes),
+    ...(stage.write === undefined || finished.length === 0 ? {} : { written: writtenOf(stats) }),
     elapsedMs: elapsed(attempts, run),
     tasks: Array.from({ length: stage.taskCount }, (_, task) => buildTask(task, attempts, run)),
+  };
+}
+
+function writtenOf(stats: readonly TaskStats[]): NonNullable<StageTree['written']> {
+  const sum = (pick: (entry: TaskStats) => bigint): number =>
+    stats.reduce((total, entry) => total + Number(pick(entry)), 0);
+  return {
+    rows: sum((entry) => entry.writtenRows),
+    bytes: sum((entry) => entry.writtenBytes),
+    files: sum((entry) => entry.writtenFiles),
   };
 }
 

@@ -69,11 +69,14 @@ function amounts(stage: StageTree, analyzed: boolean): string {
   const rows = Math.round(stage.estimatedRows);
   const estimated = `~${formatCount(rows)} rows, ~${formatBytes(Math.round(stage.estimatedBytes))}`;
   if (!analyzed || stage.actualRows === undefined) return `(${estimated})`;
-  const parts = [`${formatCount(stage.actualRows)} rows`, `estimated ${estimated}`];
+  const { written } = stage;
+  const parts = [`${formatCount(written?.rows ?? stage.actualRows)} rows`, `estimated ${estimated}`];
   if (stage.inputRows !== undefined && stage.inputRows > 0) {
     parts.push(`read ${formatCount(stage.inputRows)} rows, ${formatBytes(stage.inputBytes ?? 0)}`);
   }
-  if (stage.outputBytes !== undefined && stage.outputBytes > 0) {
+  if (written !== undefined) {
+    parts.push(`wrote ${formatCount(written.files)} files, ${formatBytes(written.bytes)}`);
+  } else if (stage.outputBytes !== undefined && stage.outputBytes > 0) {
     parts.push(`wrote ${formatBytes(stage.outputBytes)}`);
   }
   if (stage.elapsedMs !== undefined) parts.push(formatDuration(stage.elapsedMs));

@@ -26,17 +26,23 @@ export function countRunning(draft: Draft): Map<WorkerId, number> {
   return running;
 }
 
-/** The least loaded worker that the task has not failed on; ties go round by the state's rotation. */
+/**
+ * The worker that has the task's files near, if it can take the task now; else the least loaded worker that the task has
+ * not failed on; ties go round by the state's rotation.
+ */
 export function chooseWorker(
   draft: Draft,
   record: TaskRecord,
   running: ReadonlyMap<WorkerId, number>,
+  near?: WorkerId,
 ): Choice {
   const alive = [...draft.workers].filter(([, standing]) => standing === 'alive').map(([worker]) => worker);
   if (alive.length === 0) return { kind: 'none' };
   const turned = alive.map((_, index) => alive[(index + draft.rotation) % alive.length] as WorkerId);
   const fresh = turned.filter((worker) => !record.avoid.includes(worker));
   if (fresh.length === 0 && draft.now < record.notBefore) return { kind: 'later', at: record.notBefore };
+  const hasRoom = near !== undefined && (running.get(near) ?? 0) < draft.limits.slotsPerWorker;
+  if (hasRoom && fresh.includes(near)) return { kind: 'worker', worker: near };
   const best = leastLoaded(fresh.length > 0 ? fresh : turned, running, draft.limits.slotsPerWorker);
   return best === undefined ? { kind: 'busy' } : { kind: 'worker', worker: best };
 }

@@ -14,6 +14,8 @@ interface ScheduleStage {
   readonly inputs: readonly number[];
   /** True when running a task again over the same inputs gives the same rows in every partition. */
   readonly deterministic: boolean;
+  /** By task, the worker that has its files near. Undefined: any worker will do. */
+  readonly near?: readonly WorkerId[] | undefined;
 }
 
 export interface ScheduleLimits {

@@ -25,6 +25,23 @@ const twoStages: SchedulePlan = {
   ],
 };
 
+describe('a worker that has the files near', () => {
+  const near = (plan: SchedulePlan): SchedulePlan => ({
+    stages: plan.stages.map((stage, index) => (index === 0 ? { ...stage, near: [c, a, b] } : stage)),
+  });
+  const launched = (effects: readonly ScheduleEffect[]): readonly WorkerId[] =>
+    effects.flatMap((effect) => (effect.kind === 'launchTask' ? [effect.worker] : []));
+
+  it('gets the task', () => {
+    expect(launched(new Run(near(twoStages)).send({ kind: 'started' }))).toEqual([c, a, b]);
+  });
+
+  it('is passed over when it is gone', () => {
+    const run = new Run(near(twoStages), [a, b]);
+    expect(launched(run.send({ kind: 'started' })).slice(1)).toEqual([a, b]);
+  });
+});
+
 class Run {
   state: ScheduleState;
   now = 0;

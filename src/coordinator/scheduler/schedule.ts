@@ -298,7 +298,7 @@ function start(
     draft.effects.push({ kind: 'startRoot', attempt, inputs });
     return undefined;
   }
-  const choice = chooseWorker(draft, record, running);
+  const choice = chooseWorker(draft, record, running, draft.stage(stage).near?.[task]);
   switch (choice.kind) {
     case 'none':
       return 'starved';

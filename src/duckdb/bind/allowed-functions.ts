@@ -35,7 +35,7 @@ const scalarFunctions = `
   list_reverse_sort list_select list_slice list_sort list_transform list_unique list_value list_where
   list_zip ln log log10 log2 lower lpad ltrim make_date make_time make_timestamp make_timestamp_ms
   make_timestamp_ns make_timestamptz map map_concat map_contains map_entries map_extract map_extract_value
-  map_from_entries map_keys map_values md5 md5_number microsecond millennium millisecond minute mismatches
+  map_from_entries map_keys map_values md5 md5_number md5_number_lower microsecond millennium millisecond minute mismatches
   mod month monthname multiply nanosecond nextafter nfc_normalize normalized_interval not_ilike_escape
   not_like_escape now octet_length ord parse_dirname parse_dirpath parse_filename parse_formatted_bytes
   parse_path pi position pow power prefix printf quarter radians random range reduce regexp_escape

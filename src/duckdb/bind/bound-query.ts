@@ -1,13 +1,62 @@
 import type { PlanNode } from '../../plan/index.ts';
 import type { Evaluate, Parameters } from '../../sql/index.ts';
-import type { Schema } from '../../types/index.ts';
+import type { Schema, SqlValue } from '../../types/index.ts';
 
-/** The tables as of one snapshot of the catalog. */
+/** A table as the binder sees it. */
+export interface ShadowTable {
+  readonly schema: Schema;
+  readonly rowCount: number;
+}
+
+/** The tables, views and remarks as of one snapshot of the catalog. */
 export interface ShadowTables {
-  /** Changes whenever a table does. */
+  /** Changes whenever anything does. */
   readonly version: number;
   /** By qualified name: `main.users`. */
-  readonly tables: ReadonlyMap<string, { readonly schema: Schema; readonly rowCount: number }>;
+  readonly tables: ReadonlyMap<string, ShadowTable>;
+  /** By qualified name. */
+  readonly views?: ReadonlyMap<string, ShadowView>;
+  /** Those that are there even where they are empty. */
+  readonly schemas?: readonly string[];
+  readonly comments?: readonly ShadowComment[];
+}
+
+export interface ShadowView {
+  readonly schema: string;
+  readonly name: string;
+  readonly sql: string;
+  /** Names of the first columns of `sql`, in place of its own. */
+  readonly aliases: readonly string[];
+  /** The view's columns, by the names that `sql` and `aliases` give. */
+  readonly columns: readonly string[];
+  /** Where `sql` looks unqualified names up first. */
+  readonly searchSchema: string;
+}
+
+/** On a schema, a table or view, or a column. */
+interface ShadowComment {
+  readonly schema: string;
+  readonly name: string | undefined;
+  readonly column: string | undefined;
+  readonly text: string;
+}
+
+/** Other versions of a table than the latest. */
+export type VersionRequest =
+  | { readonly kind: 'at'; readonly table: string; readonly at: VersionPoint }
+  /** The rows that changed; `to` undefined: until the latest version. */
+  | {
+      readonly kind: 'changes';
+      readonly table: string;
+      readonly from: VersionPoint;
+      readonly to: VersionPoint | undefined;
+    };
+
+export type VersionPoint = { readonly version: number } | { readonly timestampMs: number };
+
+/** A relation that is there for one statement; its name is qualified, and no table's of the catalog. */
+export interface NamedShadowTable extends ShadowTable {
+  readonly name: string;
 }
 
 export interface BindRequest {
@@ -19,6 +68,10 @@ export interface BindRequest {
   /** What the session has SET, by name. */
   readonly settings: Readonly<Record<string, string>>;
   readonly tables: ShadowTables;
+  /** Finds the relation that a use of another version stands for. Without it such a use is refused. */
+  readonly tableAt?: (request: VersionRequest) => Promise<NamedShadowTable>;
+  /** Relations of the schema `system`, by name. */
+  readonly systemTables?: ReadonlyMap<string, Schema>;
   /** Runs a query of tables and gives its rows: PIVOT needs the values that become its columns. */
   readonly evaluate: Evaluate;
   readonly signal: AbortSignal;
@@ -29,9 +82,12 @@ export interface BoundPlan {
   readonly kind: 'plan';
   readonly columns: Schema;
   readonly plan: PlanNode;
+  /** Views and versions are written out in it. */
   readonly sql: string;
   /** Qualified names of every table that `sql` names. */
   readonly tables: readonly string[];
+  /** Qualified names of the views that were written out. */
+  readonly views: readonly string[];
   /** The result's order is the query's to say. */
   readonly ordered: boolean;
 }
@@ -42,6 +98,7 @@ export interface BoundWhole {
   readonly columns: Schema;
   readonly sql: string;
   readonly tables: readonly string[];
+  readonly views: readonly string[];
   /** What the plan holds that Skein does not know: for EXPLAIN. */
   readonly reason: string;
   readonly ordered: boolean;
@@ -54,6 +111,11 @@ export interface BoundCatalogQuery {
   readonly sql: string;
   /** Where it looks unqualified names up first; undefined: in `main`. */
   readonly schema: string | undefined;
+  /** Relations of the schema `system` that it reads: their rows are given when it runs. */
+  readonly system: readonly string[];
 }
+
+/** Rows of relations of the schema `system`, by name. */
+export type SystemRows = ReadonlyMap<string, readonly (readonly SqlValue[])[]>;
 
 export type BoundQuery = BoundPlan | BoundWhole | BoundCatalogQuery;

@@ -8,23 +8,25 @@ import {
 } from './allowed-functions.ts';
 import { unknownTable } from './bind-error.ts';
 import type { NamedUse, SqlFacts } from './inspect-sql.ts';
+import type { FoundRelation, RelationNames } from './relation-names.ts';
 import { isSessionSetting } from './session-settings.ts';
 
 /** What a query asks of: our tables' rows, or the catalog. */
-export type QueryTarget =
-  | { readonly kind: 'tables'; readonly uses: readonly TableUse[] }
-  | { readonly kind: 'catalog' };
+export interface QueryTarget {
+  readonly kind: 'tables' | 'catalog';
+  readonly uses: readonly TableUse[];
+}
 
-/** Where the SQL names one of our tables. */
+/** Where the SQL names one of our tables or views, or a relation of the schema `system`. */
 export interface TableUse {
   readonly use: NamedUse;
-  /** The table's qualified name. */
+  readonly kind: 'table' | 'view' | 'system';
+  /** The qualified name. */
   readonly table: string;
 }
 
 export interface GateContext {
-  /** Qualified names of our tables. */
-  readonly tables: ReadonlyMap<string, unknown>;
+  readonly names: RelationNames;
   /** Where unqualified names are looked up first; then in main. */
   readonly schema: string;
   /** DuckDB's own functions, in lower case. */
@@ -44,7 +46,7 @@ const catalogSchemas: ReadonlySet<string> = new Set(['information_schema', 'pg_c
  * Holds every function and relation that the SQL names against what is allowed, before anything is bound: binding
  * already runs functions of constants.
  * @throws SkeinError 42501 on a function that must not be called, 54000 on constants that make huge values, 42883 and 42P01 on unknown names, 0A000 where a
- * catalog query reads a table
+ * catalog query reads a table as well
  */
 export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
   let catalog: NamedUse | undefined;
@@ -70,28 +72,31 @@ export function checkNames(facts: SqlFacts, context: GateContext): QueryTarget {
   }
   const uses: TableUse[] = [];
   for (const use of facts.tables) {
-    const table = findTable(use, context);
-    if (table === 'catalog') catalog ??= use;
-    else uses.push({ use, table });
+    const found = findRelation(use, context);
+    if (found === 'catalog' || found.kind === 'system') catalog ??= use;
+    if (found !== 'catalog') uses.push({ use, ...found });
   }
-  for (const use of facts.describedTables) findTable(use, context);
+  for (const use of facts.describedTables) {
+    const found = findRelation(use, context);
+    if (found !== 'catalog' && found.kind === 'system') uses.push({ use, ...found });
+  }
   if (catalog === undefined && !facts.shows) return { kind: 'tables', uses };
-  if (uses.length > 0) {
+  if (uses.some(({ kind }) => kind !== 'system')) {
     throw new SkeinError(
       SqlState.featureNotSupported,
       'a query of the catalog cannot read tables as well',
       at(catalog, context),
     );
   }
-  return { kind: 'catalog' };
+  return { kind: 'catalog', uses };
 }
 
-/** The table's qualified name, or `catalog` for a view of DuckDB's. */
-function findTable(use: NamedUse, context: GateContext): string {
+/** What the name stands for, or `catalog` for a view of DuckDB's. */
+function findRelation(use: NamedUse, context: GateContext): FoundRelation | 'catalog' {
   const name = use.name.toLowerCase();
   const schema = use.schema.toLowerCase();
   if (catalogSchemas.has(schema) && !hiddenViews.has(name)) return 'catalog';
-  const found = tableNamed(use, context);
+  const found = relationNamed(use, context);
   if (found !== undefined) return found;
   if (allowedCatalogViews.has(name) && (schema === '' || schema === 'main')) return 'catalog';
   if (fileLike.test(use.name)) {
@@ -99,15 +104,15 @@ function findTable(use: NamedUse, context: GateContext): string {
     throw new SkeinError(SqlState.insufficientPrivilege, message, at(use, context));
   }
   const shown = [use.catalog, use.schema, use.name].filter((part) => part !== '').join('.');
-  throw unknownTable(shown, context.tables.keys(), at(use, context));
+  throw unknownTable(shown, context.names.all(), at(use, context));
 }
 
-function tableNamed(use: NamedUse, context: GateContext): string | undefined {
+function relationNamed(use: NamedUse, { schema, names }: GateContext): FoundRelation | undefined {
   if (use.catalog !== '' && use.catalog.toLowerCase() !== 'skein') return undefined;
-  const schemas = use.schema === '' ? [context.schema, 'main'] : [use.schema];
-  for (const schema of schemas) {
-    const wanted = `${schema}.${use.name}`.toLowerCase();
-    for (const key of context.tables.keys()) if (key.toLowerCase() === wanted) return key;
+  const schemas = use.schema === '' ? [schema, 'main'] : [use.schema];
+  for (const each of schemas) {
+    const found = names.find(each, use.name);
+    if (found !== undefined) return found;
   }
   return undefined;
 }

@@ -14,6 +14,8 @@ export interface NamedUse {
   readonly position: number | undefined;
   /** A call's only argument, where it is a string. */
   readonly literal?: string;
+  /** What the query calls a table, where it says so. */
+  readonly alias?: string;
 }
 
 /** What a parsed statement mentions, whatever it means. */
@@ -73,7 +75,9 @@ class Inspector {
     }
     let inside = scope;
     if (type === 'BASE_TABLE') {
-      this.#visitTable(use(object, 'table_name'), scope);
+      const alias = object.get('alias');
+      const named = typeof alias === 'string' && alias !== '' ? { alias } : {};
+      this.#visitTable({ ...use(object, 'table_name'), ...named }, scope);
     } else if (type === 'SHOW_REF' && object.get('show_type') !== 'SUMMARY') {
       this.shows = true;
       inside = { ...scope, describing: true };

@@ -1,17 +1,18 @@
-import { type Clock, SkeinError, SqlState, systemClock } from '../../common/index.ts';
+import { type Clock, mapConcurrently, SkeinError, SqlState, systemClock } from '../../common/index.ts';
 import type { PlanNode } from '../../plan/index.ts';
 import {
   type BoundParameters,
   bindParameters,
   expandPivots,
   isWord,
+  mapErrorPosition,
   mentionsPivot,
   substitute,
   tokenize,
 } from '../../sql/index.ts';
 import type { Schema } from '../../types/index.ts';
 import type { StreamedResult } from '../duckdb-connection.ts';
-import { toSkeinDuckDbError } from '../duckdb-error.ts';
+import { parseDuckDbError, toSkeinDuckDbError } from '../duckdb-error.ts';
 import { type ErrorContext, readJsonError, toBindError } from './bind-error.ts';
 import type {
   BindRequest,
@@ -19,7 +20,10 @@ import type {
   BoundPlan,
   BoundQuery,
   BoundWhole,
-  ShadowTables,
+  NamedShadowTable,
+  ShadowTable,
+  ShadowView,
+  SystemRows,
 } from './bound-query.ts';
 import { characterOffset } from './byte-offset.ts';
 import { CatalogMirror } from './catalog-mirror.ts';
@@ -27,10 +31,24 @@ import { checkNames } from './function-gate.ts';
 import { inspectSql, type SqlFacts } from './inspect-sql.ts';
 import { Mutex } from './mutex.ts';
 import type { Json, JsonObject } from './parse-json.ts';
-import { qualifyTables } from './qualify-tables.ts';
 import { readBoundPlan, tryParseJson } from './read-bound-plan.ts';
+import {
+  type ExpandedQuery,
+  type ExpanderHost,
+  type MissingVersion,
+  RelationExpander,
+} from './relation-expander.ts';
+import { RelationNames } from './relation-names.ts';
 import { settingStatements } from './session-settings.ts';
 import { ShadowInstance } from './shadow-instance.ts';
+
+interface MissingVersions {
+  readonly kind: 'missing';
+  readonly versions: readonly MissingVersion[];
+}
+
+/** Thrown where DuckDB's parser takes the text for no query: the text's owner says what it is. */
+const unparsed = new SkeinError(SqlState.featureNotSupported, 'this is no single query');
 
 /** Binds queries against tables that exist only as names, columns and row counts. */
 export class ShadowCatalog {
@@ -60,49 +78,114 @@ export class ShadowCatalog {
    */
   async bind(request: BindRequest): Promise<BoundQuery> {
     const filled = bindParameters(request.sql, request.params);
-    const bound = await this.#exclusive(request.signal, () => this.#bindText(filled, request));
+    const versions = new Map<string, NamedShadowTable>();
+    const bound = await this.#bindVersions(filled, request, versions);
     if (bound !== 'pivots') return bound;
     const expanded = await expandPivots(filled.sql, request.evaluate);
     const mapPosition = (position: number): number => filled.mapPosition(expanded.mapPosition(position));
     const text = { sql: expanded.sql, mapPosition };
-    const result = await this.#exclusive(request.signal, () => this.#bindText(text, request));
+    const result = await this.#bindVersions(text, request, versions);
     return result === 'pivots' ? Promise.reject(otherStatement(text)) : result;
   }
 
-  /** Runs a catalog query on tables that are as they were when it was last bound. */
-  stream(bound: BoundCatalogQuery, signal: AbortSignal): Promise<StreamedResult> {
-    return this.#mirror.stream(bound, signal);
+  /** Runs a catalog query on tables that are as they were when it was last bound. @param rows of `bound.system` */
+  stream(
+    bound: BoundCatalogQuery,
+    signal: AbortSignal,
+    rows: SystemRows = new Map(),
+  ): Promise<StreamedResult> {
+    return this.#mirror.stream(bound, rows, signal);
   }
 
-  /** `pivots`: the text must be bound again with its pivots expanded. */
-  async #bindText(text: BoundParameters, request: BindRequest): Promise<BoundQuery | 'pivots'> {
-    const { sql } = text;
-    const context: ErrorContext = {
-      position: (bytes) => text.mapPosition(characterOffset(sql, bytes)),
-      tables: request.tables.tables.keys(),
-    };
-    await this.#refresh(request.tables);
-    const facts = await this.#parse(text, context);
-    if (facts === 'pivots') return facts;
-    const target = checkNames(facts, {
-      tables: request.tables.tables,
-      schema: request.schema,
-      knownFunctions: this.#shadow.functions,
-      position: context.position,
-    });
+  /** Finds the versions that the query names, then binds it. Others bind while they are looked for. */
+  async #bindVersions(
+    text: BoundParameters,
+    request: BindRequest,
+    versions: Map<string, NamedShadowTable>,
+  ): Promise<BoundQuery | 'pivots'> {
+    for (;;) {
+      const bound = await this.#exclusive(request.signal, () => this.#bindText(text, request, versions));
+      if (bound === 'pivots' || bound.kind !== 'missing') return bound;
+      const { tableAt } = request;
+      if (tableAt === undefined) {
+        throw new SkeinError(SqlState.featureNotSupported, 'versions of tables cannot be read here');
+      }
+      await mapConcurrently(bound.versions, 8, async ({ key, request: wanted }) => {
+        versions.set(key, await tableAt(wanted));
+      });
+    }
+  }
+
+  /** `pivots`: the text must be bound again with its pivots expanded; `missing`: once its versions are found. */
+  async #bindText(
+    text: BoundParameters,
+    request: BindRequest,
+    versions: ReadonlyMap<string, NamedShadowTable>,
+  ): Promise<BoundQuery | 'pivots' | MissingVersions> {
+    const { tables, systemTables } = request;
+    const names = new RelationNames(tables, systemTables);
+    await this.#shadow.refresh(tables);
     const schema = ownSchema(request);
     await this.#shadow.configure(settingStatements(request.settings, schema));
-    if (target.kind === 'catalog') return this.#bindCatalogQuery(sql, schema, context);
-    const bound = await this.#bindTables(sql, request, context);
+    return await this.#shadow.withTables([...versions.values()], async () => {
+      const expander = new RelationExpander({
+        host: this.#host(names),
+        names,
+        views: tables.views ?? new Map(),
+        knownFunctions: this.#shadow.functions,
+        versions,
+      });
+      let expanded: ExpandedQuery;
+      try {
+        expanded = await expander.expand(text.sql, request.schema);
+      } catch (error) {
+        if (error === unparsed) return this.#unparsed(text);
+        throw mapErrorPosition(error, (position) => text.mapPosition(position));
+      }
+      if (expander.missing.length > 0) return { kind: 'missing', versions: expander.missing };
+      const context: ErrorContext = {
+        position: (bytes) => text.mapPosition(expanded.mapPosition(characterOffset(expanded.sql, bytes))),
+        tables: names.all(),
+      };
+      if (expanded.kind === 'catalog')
+        return await this.#bindCatalogQuery(expanded, request, expander, context);
+      const all = new Map([...tables.tables, ...expander.versions]);
+      const bound = await this.#bindTables(expanded.sql, request, all, context);
+      const { sql, ordered } = expanded;
+      return { ...bound, sql, ordered, tables: [...expander.tables], views: [...expander.views] };
+    });
+  }
+
+  #host(names: RelationNames): ExpanderHost {
     return {
-      ...bound,
-      sql: qualifyTables(sql, target.uses),
-      tables: [...new Set(target.uses.map(({ table }) => table))],
-      ordered: facts.ordered,
+      parse: (sql) => this.#parse(sql, names),
+      columns: async (sql) => {
+        const columns = await this.#shadow.columns(sql);
+        if (!(columns instanceof Error)) return columns;
+        const context: ErrorContext = { position: (bytes) => bytes, tables: names.all() };
+        throw planError(tryParseJson(await this.#shadow.plan(sql)), context) ?? toSkeinDuckDbError(columns);
+      },
+      timestamp: async (expression) => {
+        const lead = 'SELECT ';
+        const facts = await this.#parse(`${lead}${expression}`, names);
+        const position = (bytes: number): number => characterOffset(lead + expression, bytes) - lead.length;
+        const context = { names, schema: 'main', knownFunctions: this.#shadow.functions, position };
+        const { kind, uses } = checkNames(facts, context);
+        if (kind === 'catalog' || uses.length > 0 || facts.tableFunctions.length > 0) {
+          const message = 'the time of a version must be an expression of constants';
+          throw new SkeinError(SqlState.invalidParameterValue, message, { position: 0 });
+        }
+        return await this.#shadow.timestamp(expression);
+      },
     };
   }
 
-  async #bindTables(sql: string, request: BindRequest, context: ErrorContext): Promise<Bound> {
+  async #bindTables(
+    sql: string,
+    request: BindRequest,
+    tables: ReadonlyMap<string, ShadowTable>,
+    context: ErrorContext,
+  ): Promise<Bound> {
     // json_serialize_plan parses with the parser's defaults, whatever the session's integer_division is.
     const planned = request.settings.integer_division === 'true' ? divideIntegers(sql) : sql;
     const answer = tryParseJson(await this.#shadow.plan(planned));
@@ -111,7 +194,7 @@ export class ShadowCatalog {
       const asSent = planned === sql ? answer : tryParseJson(await this.#shadow.plan(sql));
       throw planError(asSent, context) ?? toSkeinDuckDbError(columns);
     }
-    const plan = readAnswer(answer, request.tables, columns, context);
+    const plan = readAnswer(answer, tables, columns, context);
     if (typeof plan === 'string') return { kind: 'whole', columns, reason: plan };
     const named = columns.map((column, index) => ({
       name: column.name,
@@ -121,25 +204,31 @@ export class ShadowCatalog {
   }
 
   async #bindCatalogQuery(
-    sql: string,
-    schema: string | undefined,
+    { sql, system }: ExpandedQuery,
+    request: BindRequest,
+    expander: RelationExpander,
     context: ErrorContext,
   ): Promise<BoundQuery> {
-    const columns = await this.#shadow.columns(sql);
+    const schema = ownSchema(request);
+    const qualify = (view: ShadowView): Promise<string> => expander.qualify(view);
+    await this.#mirror.refresh(request.tables, request.systemTables ?? new Map(), qualify);
+    const columns = await this.#mirror.columns(sql, schema);
     if (columns instanceof Error) {
-      throw planError(tryParseJson(await this.#shadow.plan(sql)), context) ?? toSkeinDuckDbError(columns);
+      const info = parseDuckDbError(columns);
+      throw info === undefined ? toSkeinDuckDbError(columns) : toBindError(info, context);
     }
-    return { kind: 'catalog', columns, sql, schema };
+    return { kind: 'catalog', columns, sql, schema, system };
   }
 
-  async #parse(text: BoundParameters, context: ErrorContext): Promise<SqlFacts | 'pivots'> {
-    const answer = (await this.#shadow.parse(text.sql)) as JsonObject;
+  /** @throws SkeinError with a position in `sql`; `unparsed` where DuckDB's parser takes it for something else */
+  async #parse(sql: string, names: RelationNames): Promise<SqlFacts> {
+    const context: ErrorContext = {
+      position: (bytes) => characterOffset(sql, bytes),
+      tables: names.all(),
+    };
+    const answer = (await this.#shadow.parse(sql)) as JsonObject;
     const error = readJsonError(answer);
-    if (error?.type === 'Not implemented') {
-      // PIVOT without IN is several statements to DuckDB's parser.
-      if (mentionsPivot(text.sql)) return 'pivots';
-      throw otherStatement(text);
-    }
+    if (error?.type === 'Not implemented') throw unparsed;
     if (error !== undefined) throw toBindError(error, context);
     const [statement, ...rest] = answer.get('statements') as readonly Json[];
     if (statement === undefined)
@@ -149,9 +238,10 @@ export class ShadowCatalog {
     return inspectSql(statement);
   }
 
-  async #refresh(tables: ShadowTables): Promise<void> {
-    await this.#shadow.refresh(tables);
-    await this.#mirror.refresh(tables);
+  /** PIVOT without IN is several statements to DuckDB's parser. */
+  #unparsed(text: BoundParameters): 'pivots' {
+    if (mentionsPivot(text.sql)) return 'pivots';
+    throw otherStatement(text);
   }
 
   /** One bind at a time; an abort interrupts the one that runs, and takes a waiting one out of the line. */
@@ -184,7 +274,7 @@ type Bound = Pick<BoundPlan, 'kind' | 'columns' | 'plan'> | Pick<BoundWhole, 'ki
 /** The plan, or why there is none. */
 function readAnswer(
   answer: Json | undefined,
-  { tables }: ShadowTables,
+  tables: ReadonlyMap<string, ShadowTable>,
   columns: Schema,
   context: ErrorContext,
 ): PlanNode | string {
@@ -216,7 +306,7 @@ function planError(answer: Json | undefined, context: ErrorContext): SkeinError 
 function otherStatement({ sql, mapPosition }: BoundParameters): SkeinError {
   const first = tokenize(sql).find((token) => token.kind !== 'comment');
   const what = first === undefined || isWord(first, 'WITH') ? 'such a statement' : first.text.toUpperCase();
-  return new SkeinError(SqlState.featureNotSupported, `Skein reads tables; ${what} is not supported yet`, {
+  return new SkeinError(SqlState.featureNotSupported, `${what} is not supported`, {
     position: mapPosition(first?.start ?? 0),
   });
 }

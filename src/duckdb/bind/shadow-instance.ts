@@ -9,7 +9,7 @@ import { SkeinError, SqlState } from '../../common/index.ts';
 import { formatType, quoteIdentifier, quoteLiteral, type Schema } from '../../types/index.ts';
 import { parseDuckDbError, toSkeinDuckDbError } from '../duckdb-error.ts';
 import { fromDuckDbType } from '../duckdb-type.ts';
-import type { ShadowTables } from './bound-query.ts';
+import type { NamedShadowTable, ShadowTables } from './bound-query.ts';
 import { type Json, parseJson } from './parse-json.ts';
 import type { SettingStatements } from './session-settings.ts';
 import { splitTableName, TableSync } from './table-sync.ts';
@@ -124,6 +124,37 @@ export class ShadowInstance {
     await this.#sync.update(tables);
   }
 
+  /** Runs `work` with more tables, whose names no table has. */
+  async withTables<T>(tables: readonly NamedShadowTable[], work: () => Promise<T>): Promise<T> {
+    const made: string[] = [];
+    try {
+      for (const { name, schema, rowCount } of new Map(tables.map((table) => [table.name, table])).values()) {
+        made.push(name);
+        await this.#createTable(name, schema, rowCount);
+      }
+      return await work();
+    } finally {
+      for (const name of made) {
+        const view = splitTableName(name).map(quoteIdentifier).join('.');
+        await this.#connection.run(`DROP VIEW IF EXISTS ${view}`);
+        this.#tables.delete(name);
+      }
+    }
+  }
+
+  /** An expression of constants as milliseconds since 1970. @throws SkeinError 22023, or as DuckDB refuses it */
+  async timestamp(expression: string): Promise<number> {
+    let value: unknown;
+    try {
+      const sql = `SELECT epoch_ms(CAST((${expression}\n) AS TIMESTAMPTZ))`;
+      value = (await this.#connection.runAndReadAll(sql)).getRows()[0]?.[0];
+    } catch (error) {
+      throw withoutPosition(toSkeinDuckDbError(error));
+    }
+    if (typeof value === 'bigint') return Number(value);
+    throw new SkeinError(SqlState.invalidParameterValue, 'the time of a version is NULL', { position: 0 });
+  }
+
   /**
    * Makes a session's settings those of the statements to come, and takes the last session's back.
    * @throws SkeinError 22023 on a value that a setting cannot have
@@ -233,4 +264,9 @@ export class ShadowInstance {
     });
     this.#connection.registerTableFunction(scan);
   }
+}
+
+/** A position in text that DuckDB saw and the user did not: the start of it is near enough. */
+function withoutPosition({ sqlState, message, cause }: SkeinError): SkeinError {
+  return new SkeinError(sqlState, message, { position: 0, cause });
 }

@@ -1,5 +1,5 @@
 import { type Expr, mapChildren, type PlanNode } from '../../plan/index.ts';
-import { cannotFail, columnsOf, conjuncts, trySubstitute } from '../expressions.ts';
+import { columnsOf, conjuncts, isPruning, trySubstitute } from '../expressions.ts';
 import { samePlan } from '../nodes.ts';
 import type { Rule } from '../rule.ts';
 
@@ -25,7 +25,7 @@ export const pruneScans: Rule = {
 function prune(node: PlanNode, terms: readonly Expr[]): PlanNode {
   switch (node.kind) {
     case 'scan': {
-      const usable = terms.filter((term) => cannotFail(term) && columnsOf(term).size > 0);
+      const usable = terms.filter((term) => isPruning(term) && columnsOf(term).size > 0);
       return { ...node, prune: usable };
     }
     case 'filter': {

@@ -2,6 +2,7 @@ import { type SkeinError, SqlState } from '../../common/index.ts';
 
 /** SQLSTATEs whose HTTP status differs from their class's. */
 const byState: Readonly<Record<string, number>> = {
+  [SqlState.completionUnknown]: 500,
   [SqlState.insufficientPrivilege]: 403,
   [SqlState.invalidAuthorization]: 401,
   [SqlState.queryCanceled]: 499,
@@ -16,7 +17,10 @@ const byClass: Readonly<Record<string, number>> = {
   '0A': 400,
   '21': 400,
   '22': 400,
+  '23': 400,
   '26': 400,
+  '2B': 400,
+  '3F': 400,
   '40': 409,
   '42': 400,
   '53': 503,

@@ -4,8 +4,9 @@ import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { SkeinError, SqlState } from '../../common/index.ts';
-import type { QueryService } from '../../coordinator/index.ts';
+import type { IngestService, QueryService } from '../../coordinator/index.ts';
 import { addClusterRoutes } from './cluster-routes.ts';
+import { addDataRoutes } from './data-routes.ts';
 import { handleErrors } from './error-handler.ts';
 import { parseBody } from './parse-body.ts';
 import { addQueryRoutes } from './query-routes.ts';
@@ -13,6 +14,8 @@ import { components } from './schemas.ts';
 
 export interface RestOptions {
   readonly queryService: QueryService;
+  /** Undefined: there is no `/data`. */
+  readonly ingest?: IngestService;
   /** Skein's version, for OpenAPI. */
   readonly version: string;
   /** When given, every request but `GET /health` must carry `Authorization: Bearer <token>`. */
@@ -23,6 +26,11 @@ export interface RestOptions {
   /** Answers requests that are none of REST's, on the same port: true when it took the request. */
   readonly intercept?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
+
+const defaultBodyLimit = 4 * 1024 * 1024;
+/** Uploads take as long as their client's line needs. */
+const longestUploadMs = 6 * 3_600_000;
+const stalledMs = 60_000;
 
 /** What an answer may do in a browser: nothing. There is no CORS header: other sites may not read it. */
 const securityHeaders = {
@@ -41,13 +49,16 @@ const securityHeaders = {
 export async function createRestServer(options: RestOptions): Promise<FastifyInstance> {
   const app = fastify({
     ...(options.logger === undefined ? { logger: false } : { loggerInstance: options.logger }),
-    bodyLimit: options.bodyLimitBytes ?? 4 * 1024 * 1024,
+    bodyLimit: options.bodyLimitBytes ?? defaultBodyLimit,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
-    requestTimeout: 60_000,
+    requestTimeout: longestUploadMs,
     // A client whose host is gone answers no keep-alive probe: its query is canceled like any that was closed.
     serverFactory: (handler) =>
-      createServer({ keepAlive: true, requestTimeout: 60_000 }, (request, response) => {
+      createServer({ keepAlive: true, requestTimeout: longestUploadMs }, (request, response) => {
+        // A body that stands still ends its connection; an answer may take its time.
+        request.setTimeout(stalledMs, () => request.destroy());
+        request.once('end', () => request.setTimeout(0));
         if (options.intercept?.(request, response) !== true) handler(request, response);
       }),
   });
@@ -82,6 +93,11 @@ export async function createRestServer(options: RestOptions): Promise<FastifyIns
   // In plugins, so that the document sees them: it collects routes from when it was registered.
   app.register(async (scope) => addQueryRoutes(scope, options.queryService));
   app.register(async (scope) => addClusterRoutes(scope, options.queryService));
+  const { ingest } = options;
+  if (ingest !== undefined) {
+    const bodyLimit = options.bodyLimitBytes ?? defaultBodyLimit;
+    app.register(async (scope) => addDataRoutes(scope, ingest, bodyLimit));
+  }
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   await app.ready();
   return app;

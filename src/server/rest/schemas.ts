@@ -1,3 +1,6 @@
+import { Ajv } from 'ajv';
+import { SkeinError, SqlState } from '../../common/index.ts';
+
 /**
  * JSON Schemas of requests and responses: the validation and the OpenAPI document are both made from these.
  * Kept to what JSON Schema draft-07 (Ajv) and OpenAPI 3.1 read alike.
@@ -126,6 +129,30 @@ export const components: readonly Record<string, unknown>[] = [
     $id: 'Accepted',
     ...closed({ queryId: text(), state: stateSchema, links: { $ref: 'Links#' } }),
   },
+  {
+    $id: 'Loaded',
+    ...closed({
+      queryId: text(),
+      table: text('schema-qualified'),
+      rows: {
+        type: ['integer', 'null'],
+        description: 'that the load added; null where the log does not say any more',
+      },
+      version: { type: ['integer', 'null'], description: 'of the table, that has them; null as rows' },
+      duplicate: { type: 'boolean', description: 'the key had been used: rows and version are of that load' },
+    }),
+  },
+  {
+    $id: 'Appended',
+    ...closed({
+      version: { type: ['integer', 'null'], description: 'of the table, that has the rows' },
+      rows: { type: ['integer', 'null'], description: 'of this request' },
+      duplicate: {
+        type: 'boolean',
+        description: 'the key had been used: rows and version are of that request',
+      },
+    }),
+  },
   { $id: 'Canceled', ...closed({ queryId: text(), state: stateSchema }) },
   {
     $id: 'Queries',
@@ -197,10 +224,11 @@ function stageTree(): Record<string, unknown> {
       inputRows: count(),
       inputBytes: count(),
       outputBytes: count(),
+      written: closed({ rows: count(), bytes: count(), files: count('that it added to a table') }),
       elapsedMs: ms("from its first task's start to its last task's end"),
       tasks: { type: 'array', items: taskTree() },
     },
-    ['actualRows', 'inputRows', 'inputBytes', 'outputBytes', 'elapsedMs'],
+    ['actualRows', 'inputRows', 'inputBytes', 'outputBytes', 'written', 'elapsedMs'],
   );
 }
 
@@ -240,6 +268,9 @@ function clusterProperties(): Record<string, object> {
     cacheBytes: count(),
     cacheHits: count(),
     cacheMisses: count(),
+    tableCacheBytes: count('of remote table files kept on its disk'),
+    tableCacheHits: count(),
+    tableCacheMisses: count(),
     cpuLoad: { type: 'number', minimum: 0 },
     lastSeenMs: ms('since the last heartbeat'),
     uptimeMs: ms(),
@@ -312,3 +343,58 @@ export const listQuery = {
     limit: { type: 'integer', minimum: 0, maximum: 10_000, default: 100 },
   },
 } as const;
+
+export const tableParams = {
+  type: 'object',
+  required: ['table'],
+  properties: { table: { type: 'string', description: 'as in SQL: t, schema.t or "My Table"' } },
+} as const;
+
+export const appendQuery = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    schema: { type: 'string', description: 'where a name without one is looked up; default main' },
+  },
+} as const;
+
+const loadProperties = {
+  table: { type: 'string', description: 'as in SQL: t, schema.t or "My Table"' },
+  schema: { type: 'string', description: 'where a name without one is looked up; default main' },
+  format: { type: 'string', enum: ['parquet', 'csv', 'json'], description: 'default: by the extension' },
+  create: { type: 'boolean', description: "make the table, with the files' columns, where it is not there" },
+  idempotencyKey: { type: 'string', minLength: 1, maxLength: 255 },
+} as const;
+
+export const loadQuery = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    ...loadProperties,
+    name: { type: 'string', description: "the file's: its extension tells format and compression" },
+    options: {
+      type: 'string',
+      description: 'JSON: what COPY FROM takes, such as {"delim": ";", "header": true}',
+    },
+  },
+} as const;
+
+const checkLoadBody = new Ajv({ allErrors: false, allowUnionTypes: true }).compile({
+  type: 'object',
+  required: ['table', 'paths'],
+  additionalProperties: false,
+  properties: {
+    ...loadProperties,
+    paths: { type: 'array', items: { type: 'string' }, minItems: 1 },
+    options: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+  },
+});
+
+/** The JSON body of `POST /data/load`. @throws SkeinError 22023 */
+export function loadBody(body: unknown): unknown {
+  if (checkLoadBody(body)) return body;
+  const [problem] = checkLoadBody.errors ?? [];
+  const field = problem?.instancePath.slice(1).replaceAll('/', '.') ?? '';
+  const where = field === '' ? 'body' : `body: field "${field}"`;
+  throw new SkeinError(SqlState.invalidParameterValue, `${where} ${problem?.message ?? 'is not valid'}`);
+}

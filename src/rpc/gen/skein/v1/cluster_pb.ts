@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skein/v1/cluster.proto.
  */
 export const file_skein_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2Ui6QIKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5Gi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBIjEKC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBImIKDEV4Y2hhbmdlUmVhZBIqCgpwYXJ0aXRpb25zGAEgAygLMhYuc2tlaW4udjEuUGFydGl0aW9uUmVmEiYKDHdpcmVfY29sdW1ucxgCIAMoCzIQLnNrZWluLnYxLkNvbHVtbiKvAQoMUGFydGl0aW9uUmVmEiUKCHByb2R1Y2VyGAEgASgLMhMuc2tlaW4udjEuQXR0ZW1wdElkEhEKCXBhcnRpdGlvbhgCIAEoDRILCgN1cmwYAyABKAkSEQoJd29ya2VyX2lkGAQgASgJEg8KB2hvc3RfaWQYBSABKAkSJgoFZmlsZXMYBiADKAsyFy5za2Vpbi52MS5QYXJ0aXRpb25GaWxlEgwKBHJvd3MYByABKAQiZwoNUGFydGl0aW9uRmlsZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDQoFY3JjMzIYBCABKA0SDAoEcm93cxgFIAEoBBIOCgZpbmxpbmUYBiABKAwigAMKDlJ1blRhc2tSZXF1ZXN0EiQKB2F0dGVtcHQYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSCwoDc3FsGAIgASgJEiMKBmlucHV0cxgDIAMoCzITLnNrZWluLnYxLlRhc2tJbnB1dBIhCgdjb2x1bW5zGAQgAygLMhAuc2tlaW4udjEuQ29sdW1uEiYKDHdpcmVfY29sdW1ucxgFIAMoCzIQLnNrZWluLnYxLkNvbHVtbhIkCgZvdXRwdXQYBiABKAsyFC5za2Vpbi52MS5UYXNrT3V0cHV0EjgKCHNldHRpbmdzGAcgAygLMiYuc2tlaW4udjEuUnVuVGFza1JlcXVlc3QuU2V0dGluZ3NFbnRyeRIPCgdvcmRlcmVkGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESFQoNcmVvcmRlcl9qb2lucxgKIAEoCBovCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMwoKVGFza091dHB1dBIRCgloYXNoX2tleXMYASADKAkSEgoKcGFydGl0aW9ucxgCIAEoDSJhCg9SdW5UYXNrUmVzcG9uc2USKgoKcGFydGl0aW9ucxgBIAMoCzIWLnNrZWluLnYxLlBhcnRpdGlvblJlZhIiCgVzdGF0cxgCIAEoCzITLnNrZWluLnYxLlRhc2tTdGF0cyL2AQoJVGFza1N0YXRzEhIKCmVsYXBzZWRfbXMYASABKAESEAoIZmV0Y2hfbXMYAiABKAESEgoKaW5wdXRfcm93cxgDIAEoBBITCgtpbnB1dF9ieXRlcxgEIAEoBBITCgtvdXRwdXRfcm93cxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSOwoNcm93c19ieV9pbnB1dBgHIAMoCzIkLnNrZWluLnYxLlRhc2tTdGF0cy5Sb3dzQnlJbnB1dEVudHJ5GjIKEFJvd3NCeUlucHV0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASIkChBEcm9wUXVlcnlSZXF1ZXN0EhAKCHF1ZXJ5X2lkGAEgASgJIhMKEURyb3BRdWVyeVJlc3BvbnNlIhIKEEdldFN0YXR1c1JlcXVlc3QiOwoRR2V0U3RhdHVzUmVzcG9uc2USJgoGc3RhdHVzGAEgASgLMhYuc2tlaW4udjEuV29ya2VyU3RhdHVzIscCCgxXb3JrZXJTdGF0dXMSEQoJd29ya2VyX2lkGAEgASgJEhUKDXJ1bm5pbmdfdGFza3MYAiABKA0SFgoOZmluaXNoZWRfdGFza3MYAyABKAQSFAoMZmFpbGVkX3Rhc2tzGAQgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgFIAEoBBIZChFtZW1vcnlfdXNlZF9ieXRlcxgGIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgHIAEoBBITCgtzcG9vbF9ieXRlcxgIIAEoBBIYChBzcG9vbF9mcmVlX2J5dGVzGAkgASgEEhMKC2NhY2hlX2J5dGVzGAogASgEEhIKCmNhY2hlX2hpdHMYCyABKAQSFAoMY2FjaGVfbWlzc2VzGAwgASgEEhAKCGNwdV9sb2FkGA0gASgBEhAKCGRyYWluaW5nGA4gASgIIqgBCg9SZWdpc3RlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEgsKA3VybBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3RocmVhZHMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhYKDmR1Y2tkYl92ZXJzaW9uGAYgASgJEhgKEHByb3RvY29sX3ZlcnNpb24YByABKA0SCwoDcGlkGAggASgNIjwKEFJlZ2lzdGVyUmVzcG9uc2USEgoKZGF0YV9yb290cxgBIAMoCRIUCgxoZWFydGJlYXRfbXMYAiABKAEiOgoQSGVhcnRiZWF0UmVxdWVzdBImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMiIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgiIQoMTGVhdmVSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCSIPCg1MZWF2ZVJlc3BvbnNlIosCCgtFcnJvckRldGFpbBIRCglzcWxfc3RhdGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVyZXRyeRgDIAEoCRIVCghwb3NpdGlvbhgEIAEoDUgAiAEBEhEKBGhpbnQYBSABKAlIAYgBARIzCgdkZXRhaWxzGAYgAygLMiIuc2tlaW4udjEuRXJyb3JEZXRhaWwuRGV0YWlsc0VudHJ5EiQKBGxvc3QYByADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3Bvc2l0aW9uQgcKBV9oaW50MtsBCg1Xb3JrZXJTZXJ2aWNlEj4KB1J1blRhc2sSGC5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdBoZLnNrZWluLnYxLlJ1blRhc2tSZXNwb25zZRJECglEcm9wUXVlcnkSGi5za2Vpbi52MS5Ecm9wUXVlcnlSZXF1ZXN0Ghsuc2tlaW4udjEuRHJvcFF1ZXJ5UmVzcG9uc2USRAoJR2V0U3RhdHVzEhouc2tlaW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLnNrZWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlMtcBChJDb29yZGluYXRvclNlcnZpY2USQQoIUmVnaXN0ZXISGS5za2Vpbi52MS5SZWdpc3RlclJlcXVlc3QaGi5za2Vpbi52MS5SZWdpc3RlclJlc3BvbnNlEkQKCUhlYXJ0YmVhdBIaLnNrZWluLnYxLkhlYXJ0YmVhdFJlcXVlc3QaGy5za2Vpbi52MS5IZWFydGJlYXRSZXNwb25zZRI4CgVMZWF2ZRIWLnNrZWluLnYxLkxlYXZlUmVxdWVzdBoXLnNrZWluLnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2UijQMKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5EiIKBWRlbHRhGAcgASgLMhMuc2tlaW4udjEuRGVsdGFTY2FuGi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBImkKCURlbHRhU2NhbhIQCghsb2NhdGlvbhgBIAEoCRImCgdjb2x1bW5zGAIgAygLMhUuc2tlaW4udjEuRGVsdGFDb2x1bW4SIgoFZmlsZXMYAyADKAsyEy5za2Vpbi52MS5EZWx0YUZpbGUiZQoLRGVsdGFDb2x1bW4SJQoEZGF0YRgBIAEoCzIVLnNrZWluLnYxLlN0b3JlZEZpZWxkSAASEwoJcGFydGl0aW9uGAIgASgNSAASEAoGaGlkZGVuGAMgASgJSABCCAoGc291cmNlInYKC1N0b3JlZEZpZWxkEgwKBG5hbWUYASABKAkSFQoIZmllbGRfaWQYAiABKA1IAIgBARIMCgR0eXBlGAMgASgJEicKCGNoaWxkcmVuGAQgAygLMhUuc2tlaW4udjEuU3RvcmVkRmllbGRCCwoJX2ZpZWxkX2lkItsBCglEZWx0YUZpbGUSDAoEcGF0aBgBIAEoCRIQCghsb2dfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIRCgRyb3dzGAQgASgESACIAQESMgoQcGFydGl0aW9uX3ZhbHVlcxgFIAMoCzIYLnNrZWluLnYxLlBhcnRpdGlvblZhbHVlEjEKD2RlbGV0aW9uX3ZlY3RvchgGIAEoCzIYLnNrZWluLnYxLkRlbGV0aW9uVmVjdG9yEhIKBWNyYzMyGAcgASgNSAGIAQFCBwoFX3Jvd3NCCAoGX2NyYzMyIi4KDlBhcnRpdGlvblZhbHVlEhIKBXZhbHVlGAEgASgJSACIAQFCCAoGX3ZhbHVlIo0BCg5EZWxldGlvblZlY3RvchIUCgxzdG9yYWdlX3R5cGUYASABKAkSGQoRcGF0aF9vcl9pbmxpbmVfZHYYAiABKAkSEwoGb2Zmc2V0GAMgASgNSACIAQESFQoNc2l6ZV9pbl9ieXRlcxgEIAEoDRITCgtjYXJkaW5hbGl0eRgFIAEoBEIJCgdfb2Zmc2V0IjEKC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBImIKDEV4Y2hhbmdlUmVhZBIqCgpwYXJ0aXRpb25zGAEgAygLMhYuc2tlaW4udjEuUGFydGl0aW9uUmVmEiYKDHdpcmVfY29sdW1ucxgCIAMoCzIQLnNrZWluLnYxLkNvbHVtbiKvAQoMUGFydGl0aW9uUmVmEiUKCHByb2R1Y2VyGAEgASgLMhMuc2tlaW4udjEuQXR0ZW1wdElkEhEKCXBhcnRpdGlvbhgCIAEoDRILCgN1cmwYAyABKAkSEQoJd29ya2VyX2lkGAQgASgJEg8KB2hvc3RfaWQYBSABKAkSJgoFZmlsZXMYBiADKAsyFy5za2Vpbi52MS5QYXJ0aXRpb25GaWxlEgwKBHJvd3MYByABKAQiZwoNUGFydGl0aW9uRmlsZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDQoFY3JjMzIYBCABKA0SDAoEcm93cxgFIAEoBBIOCgZpbmxpbmUYBiABKAwipAMKDlJ1blRhc2tSZXF1ZXN0EiQKB2F0dGVtcHQYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSCwoDc3FsGAIgASgJEiMKBmlucHV0cxgDIAMoCzITLnNrZWluLnYxLlRhc2tJbnB1dBIhCgdjb2x1bW5zGAQgAygLMhAuc2tlaW4udjEuQ29sdW1uEiYKDHdpcmVfY29sdW1ucxgFIAMoCzIQLnNrZWluLnYxLkNvbHVtbhIkCgZvdXRwdXQYBiABKAsyFC5za2Vpbi52MS5UYXNrT3V0cHV0EjgKCHNldHRpbmdzGAcgAygLMiYuc2tlaW4udjEuUnVuVGFza1JlcXVlc3QuU2V0dGluZ3NFbnRyeRIPCgdvcmRlcmVkGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESFQoNcmVvcmRlcl9qb2lucxgKIAEoCBIiCgV3cml0ZRgUIAEoCzITLnNrZWluLnYxLldyaXRlVGFzaxovCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi9gEKCVdyaXRlVGFzaxIQCghsb2NhdGlvbhgBIAEoCRINCgV0eXBlcxgCIAMoCRImCgdjb2x1bW5zGAMgAygLMhUuc2tlaW4udjEuV3JpdGVDb2x1bW4SNAoMcGFydGl0aW9uX2J5GAQgAygLMh4uc2tlaW4udjEuV3JpdGVQYXJ0aXRpb25Db2x1bW4SGQoMc2hhcmRfY29sdW1uGAUgASgNSACIAQESGQoRdGFyZ2V0X2ZpbGVfYnl0ZXMYBiABKAQSDgoGZm9sZGVyGAcgASgJEhMKC2NvbXByZXNzaW9uGAggASgJQg8KDV9zaGFyZF9jb2x1bW4iZgoLV3JpdGVDb2x1bW4SEAoIcG9zaXRpb24YASABKA0SDAoEbmFtZRgCIAEoCRIQCghyZXF1aXJlZBgDIAEoCBIlCgZzdG9yZWQYBCABKAsyFS5za2Vpbi52MS5TdG9yZWRGaWVsZCJWChRXcml0ZVBhcnRpdGlvbkNvbHVtbhIQCghwb3NpdGlvbhgBIAEoDRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSEAoIcmVxdWlyZWQYBCABKAgiWQoKVGFza091dHB1dBIRCgloYXNoX2tleXMYASADKAkSEgoKcGFydGl0aW9ucxgCIAEoDRIWCglwbGFjZWRfYnkYAyABKAlIAIgBAUIMCgpfcGxhY2VkX2J5IncKD1J1blRhc2tSZXNwb25zZRIqCgpwYXJ0aXRpb25zGAEgAygLMhYuc2tlaW4udjEuUGFydGl0aW9uUmVmEiIKBXN0YXRzGAIgASgLMhMuc2tlaW4udjEuVGFza1N0YXRzEhQKDHdyaXR0ZW5fa2V5cxgUIAMoCSK6AgoJVGFza1N0YXRzEhIKCmVsYXBzZWRfbXMYASABKAESEAoIZmV0Y2hfbXMYAiABKAESEgoKaW5wdXRfcm93cxgDIAEoBBITCgtpbnB1dF9ieXRlcxgEIAEoBBITCgtvdXRwdXRfcm93cxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSOwoNcm93c19ieV9pbnB1dBgHIAMoCzIkLnNrZWluLnYxLlRhc2tTdGF0cy5Sb3dzQnlJbnB1dEVudHJ5EhQKDHdyaXR0ZW5fcm93cxgUIAEoBBIVCg13cml0dGVuX2J5dGVzGBUgASgEEhUKDXdyaXR0ZW5fZmlsZXMYFiABKAQaMgoQUm93c0J5SW5wdXRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIiQKEERyb3BRdWVyeVJlcXVlc3QSEAoIcXVlcnlfaWQYASABKAkiEwoRRHJvcFF1ZXJ5UmVzcG9uc2UiEgoQR2V0U3RhdHVzUmVxdWVzdCI7ChFHZXRTdGF0dXNSZXNwb25zZRImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMimAMKDFdvcmtlclN0YXR1cxIRCgl3b3JrZXJfaWQYASABKAkSFQoNcnVubmluZ190YXNrcxgCIAEoDRIWCg5maW5pc2hlZF90YXNrcxgDIAEoBBIUCgxmYWlsZWRfdGFza3MYBCABKAQSGgoSbWVtb3J5X2xpbWl0X2J5dGVzGAUgASgEEhkKEW1lbW9yeV91c2VkX2J5dGVzGAYgASgEEhYKDnJlc2lkZW50X2J5dGVzGAcgASgEEhMKC3Nwb29sX2J5dGVzGAggASgEEhgKEHNwb29sX2ZyZWVfYnl0ZXMYCSABKAQSEwoLY2FjaGVfYnl0ZXMYCiABKAQSEgoKY2FjaGVfaGl0cxgLIAEoBBIUCgxjYWNoZV9taXNzZXMYDCABKAQSEAoIY3B1X2xvYWQYDSABKAESEAoIZHJhaW5pbmcYDiABKAgSGQoRdGFibGVfY2FjaGVfYnl0ZXMYDyABKAQSGAoQdGFibGVfY2FjaGVfaGl0cxgQIAEoBBIaChJ0YWJsZV9jYWNoZV9taXNzZXMYESABKAQiqAEKD1JlZ2lzdGVyUmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSCwoDdXJsGAIgASgJEg8KB2hvc3RfaWQYAyABKAkSDwoHdGhyZWFkcxgEIAEoDRIUCgxtZW1vcnlfYnl0ZXMYBSABKAQSFgoOZHVja2RiX3ZlcnNpb24YBiABKAkSGAoQcHJvdG9jb2xfdmVyc2lvbhgHIAEoDRILCgNwaWQYCCABKA0iPAoQUmVnaXN0ZXJSZXNwb25zZRISCgpkYXRhX3Jvb3RzGAEgAygJEhQKDGhlYXJ0YmVhdF9tcxgCIAEoASI6ChBIZWFydGJlYXRSZXF1ZXN0EiYKBnN0YXR1cxgBIAEoCzIWLnNrZWluLnYxLldvcmtlclN0YXR1cyIiChFIZWFydGJlYXRSZXNwb25zZRINCgVrbm93bhgBIAEoCCIhCgxMZWF2ZVJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJIg8KDUxlYXZlUmVzcG9uc2UiiwIKC0Vycm9yRGV0YWlsEhEKCXNxbF9zdGF0ZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEg0KBXJldHJ5GAMgASgJEhUKCHBvc2l0aW9uGAQgASgNSACIAQESEQoEaGludBgFIAEoCUgBiAEBEjMKB2RldGFpbHMYBiADKAsyIi5za2Vpbi52MS5FcnJvckRldGFpbC5EZXRhaWxzRW50cnkSJAoEbG9zdBgHIAMoCzIWLnNrZWluLnYxLlBhcnRpdGlvblJlZhouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcG9zaXRpb25CBwoFX2hpbnQy2wEKDVdvcmtlclNlcnZpY2USPgoHUnVuVGFzaxIYLnNrZWluLnYxLlJ1blRhc2tSZXF1ZXN0Ghkuc2tlaW4udjEuUnVuVGFza1Jlc3BvbnNlEkQKCURyb3BRdWVyeRIaLnNrZWluLnYxLkRyb3BRdWVyeVJlcXVlc3QaGy5za2Vpbi52MS5Ecm9wUXVlcnlSZXNwb25zZRJECglHZXRTdGF0dXMSGi5za2Vpbi52MS5HZXRTdGF0dXNSZXF1ZXN0Ghsuc2tlaW4udjEuR2V0U3RhdHVzUmVzcG9uc2Uy1wEKEkNvb3JkaW5hdG9yU2VydmljZRJBCghSZWdpc3RlchIZLnNrZWluLnYxLlJlZ2lzdGVyUmVxdWVzdBoaLnNrZWluLnYxLlJlZ2lzdGVyUmVzcG9uc2USRAoJSGVhcnRiZWF0Ehouc2tlaW4udjEuSGVhcnRiZWF0UmVxdWVzdBobLnNrZWluLnYxLkhlYXJ0YmVhdFJlc3BvbnNlEjgKBUxlYXZlEhYuc2tlaW4udjEuTGVhdmVSZXF1ZXN0Ghcuc2tlaW4udjEuTGVhdmVSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message skein.v1.AttemptId
@@ -151,7 +151,7 @@ export const TaskInputSchema: GenMessage<TaskInput> = /*@__PURE__*/
  */
 export type FileScan = Message<"skein.v1.FileScan"> & {
   /**
-   * parquet, csv or json.
+   * parquet, csv, json or delta.
    *
    * @generated from field: string format = 1;
    */
@@ -189,6 +189,13 @@ export type FileScan = Message<"skein.v1.FileScan"> & {
    * @generated from field: map<string, skein.v1.FileVersion> versions = 6;
    */
   versions: { [key: string]: FileVersion };
+
+  /**
+   * What a Delta log says of the files, where the format is delta.
+   *
+   * @generated from field: skein.v1.DeltaScan delta = 7;
+   */
+  delta?: DeltaScan;
 };
 
 /**
@@ -197,6 +204,227 @@ export type FileScan = Message<"skein.v1.FileScan"> & {
  */
 export const FileScanSchema: GenMessage<FileScan> = /*@__PURE__*/
   messageDesc(file_skein_v1_cluster, 4);
+
+/**
+ * @generated from message skein.v1.DeltaScan
+ */
+export type DeltaScan = Message<"skein.v1.DeltaScan"> & {
+  /**
+   * The table, as an object store's root.
+   *
+   * @generated from field: string location = 1;
+   */
+  location: string;
+
+  /**
+   * One a column of the input.
+   *
+   * @generated from field: repeated skein.v1.DeltaColumn columns = 2;
+   */
+  columns: DeltaColumn[];
+
+  /**
+   * Those of the splits, each once. They never change.
+   *
+   * @generated from field: repeated skein.v1.DeltaFile files = 3;
+   */
+  files: DeltaFile[];
+};
+
+/**
+ * Describes the message skein.v1.DeltaScan.
+ * Use `create(DeltaScanSchema)` to create a new message.
+ */
+export const DeltaScanSchema: GenMessage<DeltaScan> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 5);
+
+/**
+ * @generated from message skein.v1.DeltaColumn
+ */
+export type DeltaColumn = Message<"skein.v1.DeltaColumn"> & {
+  /**
+   * @generated from oneof skein.v1.DeltaColumn.source
+   */
+  source: {
+    /**
+     * @generated from field: skein.v1.StoredField data = 1;
+     */
+    value: StoredField;
+    case: "data";
+  } | {
+    /**
+     * Place in `DeltaFile.partition_values`.
+     *
+     * @generated from field: uint32 partition = 2;
+     */
+    value: number;
+    case: "partition";
+  } | {
+    /**
+     * `file`: `DeltaFile.log_path`. `row`: the row's place in its file, from 0.
+     *
+     * @generated from field: string hidden = 3;
+     */
+    value: string;
+    case: "hidden";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skein.v1.DeltaColumn.
+ * Use `create(DeltaColumnSchema)` to create a new message.
+ */
+export const DeltaColumnSchema: GenMessage<DeltaColumn> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 6);
+
+/**
+ * A column or nested field as the data files have it.
+ *
+ * @generated from message skein.v1.StoredField
+ */
+export type StoredField = Message<"skein.v1.StoredField"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where files are to be read by ids.
+   *
+   * @generated from field: optional uint32 field_id = 2;
+   */
+  fieldId?: number;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * Fields of a struct, element of a list, key and value of a map: they count where `type` says otherwise.
+   *
+   * @generated from field: repeated skein.v1.StoredField children = 4;
+   */
+  children: StoredField[];
+};
+
+/**
+ * Describes the message skein.v1.StoredField.
+ * Use `create(StoredFieldSchema)` to create a new message.
+ */
+export const StoredFieldSchema: GenMessage<StoredField> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 7);
+
+/**
+ * @generated from message skein.v1.DeltaFile
+ */
+export type DeltaFile = Message<"skein.v1.DeltaFile"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * As the log has it.
+   *
+   * @generated from field: string log_path = 2;
+   */
+  logPath: string;
+
+  /**
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * Deleted rows too.
+   *
+   * @generated from field: optional uint64 rows = 4;
+   */
+  rows?: bigint;
+
+  /**
+   * @generated from field: repeated skein.v1.PartitionValue partition_values = 5;
+   */
+  partitionValues: PartitionValue[];
+
+  /**
+   * @generated from field: skein.v1.DeletionVector deletion_vector = 6;
+   */
+  deletionVector?: DeletionVector;
+
+  /**
+   * CRC-32 of all bytes.
+   *
+   * @generated from field: optional uint32 crc32 = 7;
+   */
+  crc32?: number;
+};
+
+/**
+ * Describes the message skein.v1.DeltaFile.
+ * Use `create(DeltaFileSchema)` to create a new message.
+ */
+export const DeltaFileSchema: GenMessage<DeltaFile> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 8);
+
+/**
+ * @generated from message skein.v1.PartitionValue
+ */
+export type PartitionValue = Message<"skein.v1.PartitionValue"> & {
+  /**
+   * As Delta serializes it; absent: NULL.
+   *
+   * @generated from field: optional string value = 1;
+   */
+  value?: string;
+};
+
+/**
+ * Describes the message skein.v1.PartitionValue.
+ * Use `create(PartitionValueSchema)` to create a new message.
+ */
+export const PartitionValueSchema: GenMessage<PartitionValue> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 9);
+
+/**
+ * Delta PROTOCOL.md, Deletion Vectors.
+ *
+ * @generated from message skein.v1.DeletionVector
+ */
+export type DeletionVector = Message<"skein.v1.DeletionVector"> & {
+  /**
+   * @generated from field: string storage_type = 1;
+   */
+  storageType: string;
+
+  /**
+   * @generated from field: string path_or_inline_dv = 2;
+   */
+  pathOrInlineDv: string;
+
+  /**
+   * @generated from field: optional uint32 offset = 3;
+   */
+  offset?: number;
+
+  /**
+   * @generated from field: uint32 size_in_bytes = 4;
+   */
+  sizeInBytes: number;
+
+  /**
+   * @generated from field: uint64 cardinality = 5;
+   */
+  cardinality: bigint;
+};
+
+/**
+ * Describes the message skein.v1.DeletionVector.
+ * Use `create(DeletionVectorSchema)` to create a new message.
+ */
+export const DeletionVectorSchema: GenMessage<DeletionVector> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 10);
 
 /**
  * @generated from message skein.v1.FileVersion
@@ -218,7 +446,7 @@ export type FileVersion = Message<"skein.v1.FileVersion"> & {
  * Use `create(FileVersionSchema)` to create a new message.
  */
 export const FileVersionSchema: GenMessage<FileVersion> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 5);
+  messageDesc(file_skein_v1_cluster, 11);
 
 /**
  * @generated from message skein.v1.ExchangeRead
@@ -242,7 +470,7 @@ export type ExchangeRead = Message<"skein.v1.ExchangeRead"> & {
  * Use `create(ExchangeReadSchema)` to create a new message.
  */
 export const ExchangeReadSchema: GenMessage<ExchangeRead> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 6);
+  messageDesc(file_skein_v1_cluster, 12);
 
 /**
  * One output partition of one finished attempt.
@@ -297,7 +525,7 @@ export type PartitionRef = Message<"skein.v1.PartitionRef"> & {
  * Use `create(PartitionRefSchema)` to create a new message.
  */
 export const PartitionRefSchema: GenMessage<PartitionRef> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 7);
+  messageDesc(file_skein_v1_cluster, 13);
 
 /**
  * @generated from message skein.v1.PartitionFile
@@ -347,7 +575,7 @@ export type PartitionFile = Message<"skein.v1.PartitionFile"> & {
  * Use `create(PartitionFileSchema)` to create a new message.
  */
 export const PartitionFileSchema: GenMessage<PartitionFile> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 8);
+  messageDesc(file_skein_v1_cluster, 14);
 
 /**
  * @generated from message skein.v1.RunTaskRequest
@@ -414,6 +642,13 @@ export type RunTaskRequest = Message<"skein.v1.RunTaskRequest"> & {
    * @generated from field: bool reorder_joins = 10;
    */
   reorderJoins: boolean;
+
+  /**
+   * The fragment's rows become files of a table; what leaves the task, and `columns` describes, is one row a file.
+   *
+   * @generated from field: skein.v1.WriteTask write = 20;
+   */
+  write?: WriteTask;
 };
 
 /**
@@ -421,7 +656,137 @@ export type RunTaskRequest = Message<"skein.v1.RunTaskRequest"> & {
  * Use `create(RunTaskRequestSchema)` to create a new message.
  */
 export const RunTaskRequestSchema: GenMessage<RunTaskRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 9);
+  messageDesc(file_skein_v1_cluster, 15);
+
+/**
+ * Positions are those of the fragment's output columns.
+ *
+ * @generated from message skein.v1.WriteTask
+ */
+export type WriteTask = Message<"skein.v1.WriteTask"> & {
+  /**
+   * Root of an object store.
+   *
+   * @generated from field: string location = 1;
+   */
+  location: string;
+
+  /**
+   * Types of the fragment's output columns.
+   *
+   * @generated from field: repeated string types = 2;
+   */
+  types: string[];
+
+  /**
+   * @generated from field: repeated skein.v1.WriteColumn columns = 3;
+   */
+  columns: WriteColumn[];
+
+  /**
+   * @generated from field: repeated skein.v1.WritePartitionColumn partition_by = 4;
+   */
+  partitionBy: WritePartitionColumn[];
+
+  /**
+   * An INTEGER column: its rows go to files of their own.
+   *
+   * @generated from field: optional uint32 shard_column = 5;
+   */
+  shardColumn?: number;
+
+  /**
+   * @generated from field: uint64 target_file_bytes = 6;
+   */
+  targetFileBytes: bigint;
+
+  /**
+   * Below the location, ending in a slash, or empty.
+   *
+   * @generated from field: string folder = 7;
+   */
+  folder: string;
+
+  /**
+   * zstd or snappy.
+   *
+   * @generated from field: string compression = 8;
+   */
+  compression: string;
+};
+
+/**
+ * Describes the message skein.v1.WriteTask.
+ * Use `create(WriteTaskSchema)` to create a new message.
+ */
+export const WriteTaskSchema: GenMessage<WriteTask> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 16);
+
+/**
+ * @generated from message skein.v1.WriteColumn
+ */
+export type WriteColumn = Message<"skein.v1.WriteColumn"> & {
+  /**
+   * @generated from field: uint32 position = 1;
+   */
+  position: number;
+
+  /**
+   * For messages.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool required = 3;
+   */
+  required: boolean;
+
+  /**
+   * @generated from field: skein.v1.StoredField stored = 4;
+   */
+  stored?: StoredField;
+};
+
+/**
+ * Describes the message skein.v1.WriteColumn.
+ * Use `create(WriteColumnSchema)` to create a new message.
+ */
+export const WriteColumnSchema: GenMessage<WriteColumn> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 17);
+
+/**
+ * @generated from message skein.v1.WritePartitionColumn
+ */
+export type WritePartitionColumn = Message<"skein.v1.WritePartitionColumn"> & {
+  /**
+   * @generated from field: uint32 position = 1;
+   */
+  position: number;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * @generated from field: bool required = 4;
+   */
+  required: boolean;
+};
+
+/**
+ * Describes the message skein.v1.WritePartitionColumn.
+ * Use `create(WritePartitionColumnSchema)` to create a new message.
+ */
+export const WritePartitionColumnSchema: GenMessage<WritePartitionColumn> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 18);
 
 /**
  * @generated from message skein.v1.TaskOutput
@@ -438,6 +803,13 @@ export type TaskOutput = Message<"skein.v1.TaskOutput"> & {
    * @generated from field: uint32 partitions = 2;
    */
   partitions: number;
+
+  /**
+   * SQL of a row's number, over the same columns: its partition is this modulo `partitions`. Absent: the hash of the keys.
+   *
+   * @generated from field: optional string placed_by = 3;
+   */
+  placedBy?: string;
 };
 
 /**
@@ -445,7 +817,7 @@ export type TaskOutput = Message<"skein.v1.TaskOutput"> & {
  * Use `create(TaskOutputSchema)` to create a new message.
  */
 export const TaskOutputSchema: GenMessage<TaskOutput> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 10);
+  messageDesc(file_skein_v1_cluster, 19);
 
 /**
  * @generated from message skein.v1.RunTaskResponse
@@ -462,6 +834,13 @@ export type RunTaskResponse = Message<"skein.v1.RunTaskResponse"> & {
    * @generated from field: skein.v1.TaskStats stats = 2;
    */
   stats?: TaskStats;
+
+  /**
+   * Keys of the table files it wrote, in the store of `WriteTask.location`: to be deleted where nothing comes of them.
+   *
+   * @generated from field: repeated string written_keys = 20;
+   */
+  writtenKeys: string[];
 };
 
 /**
@@ -469,7 +848,7 @@ export type RunTaskResponse = Message<"skein.v1.RunTaskResponse"> & {
  * Use `create(RunTaskResponseSchema)` to create a new message.
  */
 export const RunTaskResponseSchema: GenMessage<RunTaskResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 11);
+  messageDesc(file_skein_v1_cluster, 20);
 
 /**
  * @generated from message skein.v1.TaskStats
@@ -513,6 +892,23 @@ export type TaskStats = Message<"skein.v1.TaskStats"> & {
    * @generated from field: map<string, uint64> rows_by_input = 7;
    */
   rowsByInput: { [key: string]: bigint };
+
+  /**
+   * Of the table files it wrote.
+   *
+   * @generated from field: uint64 written_rows = 20;
+   */
+  writtenRows: bigint;
+
+  /**
+   * @generated from field: uint64 written_bytes = 21;
+   */
+  writtenBytes: bigint;
+
+  /**
+   * @generated from field: uint64 written_files = 22;
+   */
+  writtenFiles: bigint;
 };
 
 /**
@@ -520,7 +916,7 @@ export type TaskStats = Message<"skein.v1.TaskStats"> & {
  * Use `create(TaskStatsSchema)` to create a new message.
  */
 export const TaskStatsSchema: GenMessage<TaskStats> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 12);
+  messageDesc(file_skein_v1_cluster, 21);
 
 /**
  * @generated from message skein.v1.DropQueryRequest
@@ -537,7 +933,7 @@ export type DropQueryRequest = Message<"skein.v1.DropQueryRequest"> & {
  * Use `create(DropQueryRequestSchema)` to create a new message.
  */
 export const DropQueryRequestSchema: GenMessage<DropQueryRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 13);
+  messageDesc(file_skein_v1_cluster, 22);
 
 /**
  * @generated from message skein.v1.DropQueryResponse
@@ -550,7 +946,7 @@ export type DropQueryResponse = Message<"skein.v1.DropQueryResponse"> & {
  * Use `create(DropQueryResponseSchema)` to create a new message.
  */
 export const DropQueryResponseSchema: GenMessage<DropQueryResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 14);
+  messageDesc(file_skein_v1_cluster, 23);
 
 /**
  * @generated from message skein.v1.GetStatusRequest
@@ -563,7 +959,7 @@ export type GetStatusRequest = Message<"skein.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 15);
+  messageDesc(file_skein_v1_cluster, 24);
 
 /**
  * @generated from message skein.v1.GetStatusResponse
@@ -580,7 +976,7 @@ export type GetStatusResponse = Message<"skein.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 16);
+  messageDesc(file_skein_v1_cluster, 25);
 
 /**
  * @generated from message skein.v1.WorkerStatus
@@ -659,6 +1055,23 @@ export type WorkerStatus = Message<"skein.v1.WorkerStatus"> & {
    * @generated from field: bool draining = 14;
    */
   draining: boolean;
+
+  /**
+   * Parts of tables' remote files kept on disk.
+   *
+   * @generated from field: uint64 table_cache_bytes = 15;
+   */
+  tableCacheBytes: bigint;
+
+  /**
+   * @generated from field: uint64 table_cache_hits = 16;
+   */
+  tableCacheHits: bigint;
+
+  /**
+   * @generated from field: uint64 table_cache_misses = 17;
+   */
+  tableCacheMisses: bigint;
 };
 
 /**
@@ -666,7 +1079,7 @@ export type WorkerStatus = Message<"skein.v1.WorkerStatus"> & {
  * Use `create(WorkerStatusSchema)` to create a new message.
  */
 export const WorkerStatusSchema: GenMessage<WorkerStatus> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 17);
+  messageDesc(file_skein_v1_cluster, 26);
 
 /**
  * @generated from message skein.v1.RegisterRequest
@@ -722,7 +1135,7 @@ export type RegisterRequest = Message<"skein.v1.RegisterRequest"> & {
  * Use `create(RegisterRequestSchema)` to create a new message.
  */
 export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 18);
+  messageDesc(file_skein_v1_cluster, 27);
 
 /**
  * @generated from message skein.v1.RegisterResponse
@@ -746,7 +1159,7 @@ export type RegisterResponse = Message<"skein.v1.RegisterResponse"> & {
  * Use `create(RegisterResponseSchema)` to create a new message.
  */
 export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 19);
+  messageDesc(file_skein_v1_cluster, 28);
 
 /**
  * @generated from message skein.v1.HeartbeatRequest
@@ -763,7 +1176,7 @@ export type HeartbeatRequest = Message<"skein.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 20);
+  messageDesc(file_skein_v1_cluster, 29);
 
 /**
  * @generated from message skein.v1.HeartbeatResponse
@@ -782,7 +1195,7 @@ export type HeartbeatResponse = Message<"skein.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 21);
+  messageDesc(file_skein_v1_cluster, 30);
 
 /**
  * @generated from message skein.v1.LeaveRequest
@@ -799,7 +1212,7 @@ export type LeaveRequest = Message<"skein.v1.LeaveRequest"> & {
  * Use `create(LeaveRequestSchema)` to create a new message.
  */
 export const LeaveRequestSchema: GenMessage<LeaveRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 22);
+  messageDesc(file_skein_v1_cluster, 31);
 
 /**
  * @generated from message skein.v1.LeaveResponse
@@ -812,7 +1225,7 @@ export type LeaveResponse = Message<"skein.v1.LeaveResponse"> & {
  * Use `create(LeaveResponseSchema)` to create a new message.
  */
 export const LeaveResponseSchema: GenMessage<LeaveResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 23);
+  messageDesc(file_skein_v1_cluster, 32);
 
 /**
  * Travels as a Connect error detail: SkeinError field by field.
@@ -865,7 +1278,7 @@ export type ErrorDetail = Message<"skein.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 24);
+  messageDesc(file_skein_v1_cluster, 33);
 
 /**
  * @generated from service skein.v1.WorkerService

@@ -1,0 +1,166 @@
+import type { DeleteStatement, Span } from '../../sql/index.ts';
+import {
+  type AddAction,
+  changeRows,
+  deltaTableSnapshot,
+  overwrite,
+  toAddAction,
+  type WrittenFile,
+} from '../../storage/index.ts';
+import { quoteIdentifier } from '../../types/index.ts';
+import { changeTableRows } from './change-rows.ts';
+import { changeTable, type TableChange } from './commit-change.ts';
+import { type DeltaTarget, openTarget } from './delta-target.ts';
+import { deltaWrite, shardSql } from './delta-write.ts';
+import { countResult } from './results.ts';
+import { returningQuery } from './returning.ts';
+import type { ResultRows, StatementContext, StatementResult } from './statement-context.ts';
+import { fileColumn, targetRelation } from './target-relation.ts';
+import { liveRowsOf, touchedFiles } from './touched-files.ts';
+import { refuseReturning } from './update.ts';
+
+/** DELETE FROM, with or without USING. */
+export async function deleteFrom(
+  statement: DeleteStatement,
+  context: StatementContext,
+): Promise<StatementResult> {
+  const { returning, using, alias, where } = statement;
+  if (using !== undefined) refuseReturning('DELETE USING', returning);
+  const target = await openTarget(statement.table, context);
+  let returned: ResultRows | undefined;
+  const rows = await changeTable(target, context, async (current) => {
+    if (returning !== undefined) {
+      const { snapshot, table } = current;
+      const from = { name: alias?.name ?? table.name, condition: where };
+      const query = returningQuery(returning, (key) => deltaTableSnapshot(snapshot, key), from);
+      returned = await context.runRows({
+        ...query,
+        tables: new Map([...query.tables, [table.key, deltaTableSnapshot(snapshot, table.key)]]),
+      });
+    }
+    return await deletion(current, context, statement);
+  });
+  return returned ?? countResult(rows);
+}
+
+async function deletion(
+  target: DeltaTarget,
+  context: StatementContext,
+  statement: DeleteStatement,
+): Promise<TableChange | undefined> {
+  const { using, where, alias, with: ctes } = statement;
+  if (using === undefined && where === undefined) return await deleteAll(target, context);
+  const { enableDeletionVectors, enableChangeDataFeed } = target.properties;
+  if (using === undefined && where !== undefined && !enableDeletionVectors && !enableChangeDataFeed) {
+    return await deleteWhere(target, context, statement, where);
+  }
+  return await changeTableRows(target, context, {
+    alias: alias?.name,
+    ctes: ctes?.sql,
+    source: using?.sql,
+    on: where?.sql ?? 'true',
+    clauses: [{ when: 'matched', condition: undefined, action: { kind: 'delete' } }],
+    operation: 'DELETE',
+    severalMatches: 'allowed',
+    spans: [ctes, using, where].filter((span) => span !== undefined),
+  });
+}
+
+/** Without a condition no file is opened. */
+export async function deleteAll(
+  target: DeltaTarget,
+  context: StatementContext,
+): Promise<TableChange | undefined> {
+  const { files } = target.snapshot;
+  if (files.length === 0) return undefined;
+  const known = files.map(liveRowsOf);
+  const rows = known.every((count) => count !== undefined)
+    ? known.reduce((sum, count) => sum + count, 0)
+    : await countRows(target, context);
+  return {
+    actions: overwrite(target.snapshot, [], context.clock.now()),
+    reads: { kind: 'wholeTable' },
+    operation: 'DELETE',
+    parameters: { predicate: '[]' },
+    metrics: { numRemovedFiles: String(files.length), numDeletedRows: String(rows) },
+    written: [],
+    rows,
+  };
+}
+
+async function countRows(target: DeltaTarget, context: StatementContext): Promise<number> {
+  const { from, tables } = targetRelation(target, undefined);
+  const { rows } = await context.runRows({ sql: `SELECT count(*) FROM ${from}`, offset: undefined, tables });
+  return Number(rows[0]?.[0] ?? 0);
+}
+
+async function deleteWhere(
+  target: DeltaTarget,
+  context: StatementContext,
+  { alias, with: ctes }: DeleteStatement,
+  { sql: where, offset }: Span,
+): Promise<TableChange | undefined> {
+  const { snapshot } = target;
+  const spans = [{ sql: where, offset }, ...(ctes === undefined ? [] : [ctes])];
+  const prefix = ctes === undefined ? '' : `${ctes.sql} `;
+  const all = targetRelation(target, alias?.name);
+  const found = await context.runRows(
+    {
+      sql: `${prefix}SELECT ${fileColumn}, count(*) FROM ${all.from} WHERE (${where}) GROUP BY 1`,
+      offset: undefined,
+      spans,
+      tables: all.tables,
+    },
+    Math.max(1, snapshot.files.length),
+  );
+  const touched = touchedFiles(snapshot.files, found);
+  if (touched.rows === 0) return undefined;
+  const partly = [...touched.counts]
+    .filter(([file, count]) => liveRowsOf(file) !== count)
+    .map(([file]) => file);
+  const common = {
+    reads: { kind: 'wholeTable' } as const,
+    operation: 'DELETE',
+    parameters: { predicate: JSON.stringify([where]) },
+    rows: touched.rows,
+  };
+  const nowMs = context.clock.now();
+  const written =
+    partly.length === 0 ? [] : await keepRest(target, context, alias?.name, prefix, where, partly);
+  const adds = written.map((file) => toAddAction(file, { nowMs, dataChange: true }));
+  return {
+    ...common,
+    actions: changeRows(
+      { rewritten: [...touched.counts.keys()], deletions: [], written: adds, changes: [] },
+      nowMs,
+    ),
+    metrics: {
+      numRemovedFiles: String(touched.counts.size),
+      numAddedFiles: String(written.length),
+      numDeletedRows: String(touched.rows),
+    },
+    written,
+  };
+}
+
+/** Rewrites files without the rows that the condition is true for. */
+async function keepRest(
+  target: DeltaTarget,
+  context: StatementContext,
+  alias: string | undefined,
+  prefix: string,
+  where: string,
+  files: readonly AddAction[],
+): Promise<readonly WrittenFile[]> {
+  const { snapshot } = target;
+  const part = targetRelation(target, alias, new Set(files));
+  const columns = snapshot.schema.map(({ name }) => `${part.alias}.${quoteIdentifier(name)}`);
+  const shard = shardSql(snapshot);
+  const items = [...columns, ...(shard === undefined ? [] : [`CAST(${shard} AS INTEGER) AS _skein_shard`])];
+  const sql = `${prefix}SELECT ${items.join(', ')} FROM ${part.from} WHERE (${where}) IS NOT TRUE`;
+  const outcome = await context.runWrite({
+    query: { sql, offset: undefined, tables: part.tables },
+    write: () => deltaWrite(snapshot),
+  });
+  return outcome.files;
+}

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import {
+  formatLocation,
+  joinLocation,
+  parseLocation,
+  relativeKey,
+  resolveLocation,
+  splitLocation,
+} from './location.ts';
+
+describe('locations', () => {
+  it.each([
+    ['/', '/'],
+    ['/a//', '/a'],
+    ['file:///a/b%20c', '/a/b c'],
+    ['s3://bucket', 's3://bucket'],
+    ['s3a://bucket/a/b/', 's3://bucket/a/b'],
+    ['s3://bucket/a%20b', 's3://bucket/a%20b'],
+    ['memory://name/x', 'memory://name/x'],
+  ])('%s is %s', (text, expected) => expect(formatLocation(parseLocation(text))).toBe(expected));
+
+  it.each(['', 'a/b', 'http://x/y', 's3://', 's3:///x', 's3://user:secret@host/x', 'file://a%', 'memory://'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseLocation(text)).toThrow(expect.objectContaining({ sqlState: '22023' }));
+      if (text.includes('secret')) expect(() => parseLocation(text)).not.toThrow('secret');
+    },
+  );
+
+  it.each(['/a/../b', 's3://bucket/../x', 'memory://x/./y', '/a\0', 'file:///a/%2e%2e/b', '/a//b'])(
+    'refuses %j as a way out',
+    (text) => expect(() => parseLocation(text)).toThrow(expect.objectContaining({ sqlState: '42501' })),
+  );
+
+  it('joins and resolves', () => {
+    expect(joinLocation('/', 'a')).toBe('/a');
+    expect(joinLocation('s3://b', 'a b/c')).toBe('s3://b/a b/c');
+    expect(() => joinLocation('/data', '../x')).toThrow();
+    expect(resolveLocation('/data', 'x/y')).toBe('/data/x/y');
+    expect(resolveLocation('/data', 's3://b/k')).toBe('s3://b/k');
+    expect(resolveLocation('s3://b/t', 'file:///x')).toBe('/x');
+  });
+
+  it('gives keys below a root', () => {
+    expect(relativeKey('/data', '/data/x/y')).toBe('x/y');
+    expect(relativeKey('/', '/data')).toBe('data');
+    expect(relativeKey('/data', '/database/x')).toBeUndefined();
+    expect(relativeKey('/data', '/data')).toBeUndefined();
+    expect(relativeKey('s3://b/t/', 's3a://b/t/k')).toBe('k');
+    expect(splitLocation('s3://b/t/k')).toEqual({ root: 's3://b', key: 't/k' });
+    expect(splitLocation('/a/b')).toEqual({ root: '/', key: 'a/b' });
+    expect(splitLocation('memory://m/k')).toEqual({ root: 'memory://m', key: 'k' });
+    expect(() => splitLocation('s3://b')).toThrow();
+  });
+});

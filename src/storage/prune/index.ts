@@ -1,0 +1,1 @@
+export { type PrunedFiles, pruneFiles } from './prune-files.ts';

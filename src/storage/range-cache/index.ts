@@ -1,0 +1,7 @@
+export {
+  type CachedFile,
+  RangeCache,
+  type RangeCacheOptions,
+  type RangeCacheStats,
+  type WantedBytes,
+} from './range-cache.ts';
