@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { abortReason, type Clock, type Random, SkeinError, SqlState } from '../../common/index.ts';
+import { quoteLiteral } from '../../types/index.ts';
 import type { QueryService } from '../query-service.ts';
 import { countColumns } from '../statements/results.ts';
 import type { StatementWork } from '../statements/statement-context.ts';
@@ -125,7 +126,9 @@ class Ingest implements IngestService {
   async #loadFiles(work: LoadWorkRequest, request: LoadRequest): Promise<LoadResult> {
     const { source, signal, schema = 'main' } = request;
     const names = source.kind === 'paths' ? source.paths : source.bodies.map(({ name }) => name);
-    const sql = `LOAD ${request.table} FROM ${names.slice(0, 10).join(', ')}${names.length > 10 ? ' ...' : ''}`;
+    // In quotes, so that a name such as `day/*.csv` begins no comment.
+    const shown = names.slice(0, 10).map(quoteLiteral).join(', ');
+    const sql = `LOAD ${request.table} FROM ${shown}${names.length > 10 ? ' ...' : ''}`;
     let loaded: Loaded | undefined;
     const queryId = await this.#run(
       sql,

@@ -210,7 +210,7 @@ export class LocalObjectStore implements ObjectStore {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#folders.make(folder);
-        if (!(await this.#isInside(folder))) throw outside(folder);
+        await this.#checkLinks(folder);
         return await open(temporary, 'wx');
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt >= folderTries) {
