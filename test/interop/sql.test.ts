@@ -22,7 +22,7 @@ const python = [process.env.SKEIN_PYTHON, 'python3'].find((command) => {
 
 /** Reads each table with delta-rs and writes its rows to a Parquet file, so that both can be compared with SQL. */
 const exportScript = `
-import sys, json, deltalake, pyarrow as pa, pyarrow.parquet as pq
+import os, sys, json, deltalake, pyarrow as pa, pyarrow.parquet as pq
 answers = {}
 for name, location, target in json.load(sys.stdin):
     try:
@@ -34,6 +34,9 @@ for name, location, target in json.load(sys.stdin):
     except Exception as e:
         answers[name] = {'error': str(e)[:500]}
 print(json.dumps(answers))
+# Threads of pyarrow may abort an interpreter that ends as usual.
+sys.stdout.flush()
+os._exit(0)
 `;
 
 interface Exported {
