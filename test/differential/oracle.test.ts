@@ -29,8 +29,11 @@ describe('the statements have one answer, whatever the order of rows and the num
       await expect(one.query(sql, { settings })).rejects.toThrow();
       return;
     }
-    const first = await one.query(sql, { settings });
-    const second = await shuffled.query(sql, { settings });
+    // DuckDB joins ASOF by another algorithm, which lets other NULLs match, where it knows the left side to be small: of
+    // tables it knows more than of files.
+    const alike = { ...settings, asof_loop_join_threshold: '0' };
+    const first = await one.query(sql, { settings: alike });
+    const second = await shuffled.query(sql, { settings: alike });
     expect(difference(first, second, wanted.order)).toBeUndefined();
   });
 });
