@@ -38,7 +38,7 @@ export const scripts: readonly Script[] = [
       { sql: 'INSERT INTO t (k, v) VALUES ($1, $2), ($1 + 1, $2)', params: [500, 'p'] },
       { sql: 'INSERT INTO t (k, v) VALUES (?, ?)', params: [501, null] },
       `INSERT INTO t (v) SELECT max(v) FROM t`,
-      'INSERT INTO t SELECT k, p, v, x FROM t ORDER BY k LIMIT 3',
+      'INSERT INTO t SELECT k, p, v, x FROM t ORDER BY k, p, v, x LIMIT 3',
       `INSERT INTO t VALUES ((SELECT max(k) FROM t), (SELECT 1), 'sub', (SELECT avg(x) FROM t WHERE k < 10))`,
     ],
   },
