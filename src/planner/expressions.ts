@@ -1,6 +1,6 @@
 import { assertNever } from '../common/index.ts';
 import { type Expr, exprChildren, mapExprChildren, walkExpr } from '../plan/index.ts';
-import { formatType, type SqlType, sameType, scalar } from '../types/index.ts';
+import { formatType, integerTypes, type SqlType, sameType, scalar } from '../types/index.ts';
 
 export const BOOLEAN = scalar('BOOLEAN');
 export const BIGINT = scalar('BIGINT');
@@ -234,21 +234,8 @@ function derives(expr: Expr, known: readonly Expr[]): boolean {
   return exprChildren(expr).every((child) => derives(child, known));
 }
 
-const integers: ReadonlySet<string> = new Set([
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-  'UHUGEINT',
-]);
-
 export function isInteger(type: SqlType): boolean {
-  return type.kind === 'scalar' && integers.has(type.name);
+  return type.kind === 'scalar' && integerTypes.has(type.name);
 }
 
 export function isFloat(type: SqlType): boolean {

@@ -1,4 +1,4 @@
-import type { SqlType } from './sql-type.ts';
+import { integerTypes, type SqlType } from './sql-type.ts';
 
 /** What a table's files say of a column. For estimates only: writers of files may be wrong, or keep silent. */
 export interface ColumnStatistics {
@@ -11,24 +11,12 @@ export interface ColumnStatistics {
   readonly max: number | undefined;
 }
 
-const integers = new Set([
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-  'UHUGEINT',
-]);
 const times = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS']);
 
 /** How far apart two values of the type are at least: 1 of integers, a day of dates. Undefined where that is nothing. */
 export function statisticStep(type: SqlType): number | undefined {
   if (type.kind !== 'scalar') return undefined;
-  if (integers.has(type.name)) return 1;
+  if (integerTypes.has(type.name)) return 1;
   return type.name === 'DATE' ? 86_400 : undefined;
 }
 
@@ -41,7 +29,8 @@ export function statisticValue(text: string, type: SqlType): number | undefined 
   const isTime = type.kind === 'scalar' && times.has(type.name);
   const isNumber =
     type.kind === 'decimal' ||
-    (type.kind === 'scalar' && (integers.has(type.name) || type.name === 'DOUBLE' || type.name === 'FLOAT'));
+    (type.kind === 'scalar' &&
+      (integerTypes.has(type.name) || type.name === 'DOUBLE' || type.name === 'FLOAT'));
   if (!isTime && !isNumber) return undefined;
   const value = isTime
     ? Date.parse(`${text.trim().replace(' ', 'T')}${text.includes(':') ? 'Z' : ''}`) / 1000

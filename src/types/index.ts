@@ -17,6 +17,7 @@ export type { RecordBatch, SqlValue } from './record-batch.ts';
 export {
   type Column,
   formatType,
+  integerTypes,
   quoteIdentifier,
   quoteLiteral,
   type ScalarName,

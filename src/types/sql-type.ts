@@ -35,6 +35,20 @@ export type ScalarName =
   | 'VARIANT'
   | 'GEOMETRY';
 
+/** Names of the integer types. */
+export const integerTypes: ReadonlySet<string> = new Set<ScalarName>([
+  'TINYINT',
+  'SMALLINT',
+  'INTEGER',
+  'BIGINT',
+  'HUGEINT',
+  'UTINYINT',
+  'USMALLINT',
+  'UINTEGER',
+  'UBIGINT',
+  'UHUGEINT',
+]);
+
 /** A SQL type. Structural: two equal types print alike. */
 export type SqlType =
   | { readonly kind: 'scalar'; readonly name: ScalarName }

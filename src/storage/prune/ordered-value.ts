@@ -1,4 +1,4 @@
-import type { SqlType } from '../../types/index.ts';
+import { integerTypes, type SqlType } from '../../types/index.ts';
 
 /** A value that is not NULL, as it is ordered. Values of different kinds cannot be compared. */
 export type OrderedValue =
@@ -13,18 +13,6 @@ export type OrderedValue =
 
 type ValueKind = OrderedValue['kind'];
 
-const integers: ReadonlySet<string> = new Set([
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-  'UHUGEINT',
-]);
 const times: ReadonlySet<string> = new Set([
   'DATE',
   'TIMESTAMP',
@@ -37,14 +25,14 @@ const times: ReadonlySet<string> = new Set([
 export function kindOf(type: SqlType): ValueKind | undefined {
   if (type.kind === 'decimal') return 'number';
   if (type.kind !== 'scalar') return undefined;
-  if (integers.has(type.name) || type.name === 'BOOLEAN') return 'number';
+  if (integerTypes.has(type.name) || type.name === 'BOOLEAN') return 'number';
   if (type.name === 'FLOAT' || type.name === 'DOUBLE') return 'float';
   if (times.has(type.name)) return 'time';
   return type.name === 'VARCHAR' || type.name === 'UUID' ? 'text' : undefined;
 }
 
 function isInteger(type: SqlType): boolean {
-  return type.kind === 'scalar' && integers.has(type.name);
+  return type.kind === 'scalar' && integerTypes.has(type.name);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { SqlType } from '../../types/index.ts';
+import { integerTypes, type SqlType } from '../../types/index.ts';
 
 /**
  * Types whose equal values have equal hashes, whatever type of the class each has:
@@ -19,21 +19,8 @@ export type ShardClass =
   | 'uuid'
   | 'blob';
 
-const integers: ReadonlySet<string> = new Set([
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-  'UHUGEINT',
-]);
-
 const scalars: Readonly<Record<string, ShardClass>> = {
-  ...Object.fromEntries([...integers].map((name) => [name, 'number' as const])),
+  ...Object.fromEntries([...integerTypes].map((name) => [name, 'number' as const])),
   FLOAT: 'float',
   DOUBLE: 'float',
   BOOLEAN: 'boolean',
