@@ -66,7 +66,11 @@ function retentionOf({ snapshot, retentionMs, force = false }: VacuumRequest): n
   throw new SkeinError(
     SqlState.invalidParameterValue,
     'the retention of VACUUM is shorter than delta.deletedFileRetentionDuration of the table',
-    { hint: 'A shorter one takes files away from readers of older versions and from writers at work.' },
+    {
+      hint:
+        'A shorter one takes files away from readers of older versions and from writers at work. If there are none, ' +
+        "ALTER TABLE ... SET TBLPROPERTIES ('delta.deletedFileRetentionDuration' = 'interval 0 hours') allows it.",
+    },
   );
 }
 
