@@ -8,7 +8,6 @@ export {
 export { type Evaluate, expandPivots, mentionsPivot } from './expand-pivots.ts';
 export { type BoundStatement, mapErrorPosition, parseBound } from './parse-bound.ts';
 export { parseStatement } from './parse-statement.ts';
-export { splitStatements } from './split-statements.ts';
 export type {
   AlterTableAction,
   AlterTableStatement,

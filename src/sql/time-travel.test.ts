@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { splitStatements } from './split-statements.ts';
 import { tableNames } from './table-names.ts';
 import { findTimeTravel } from './time-travel.ts';
 
@@ -93,11 +92,4 @@ it('tableNames gives every identifier, and those in the strings of table_changes
   expect(tableNames("FROM table_changes('s.V', 1)")).toEqual(
     new Set(['from', 'table_changes', 's.v', 's', 'v']),
   );
-});
-
-it('splitStatements cuts at semicolons outside of strings and comments', () => {
-  expect(splitStatements("-- a\nSELECT ';' /* ; */; ;\n  DROP TABLE t;-- end")).toEqual([
-    { sql: "SELECT ';'", offset: 5 },
-    { sql: 'DROP TABLE t', offset: 29 },
-  ]);
 });

@@ -123,12 +123,6 @@ function findCheck(configuration: Readonly<Record<string, string>>, name: string
   return Object.keys(configuration).find((key) => key.toLowerCase() === wanted);
 }
 
-/** An empty text, as some writers leave it, is no default. */
-export function defaultOf(field: DeltaField): string | undefined {
-  const sql = textOf(field, defaultKey);
-  return sql === undefined || sql.trim() === '' ? undefined : sql;
-}
-
 export function withGeneration(field: DeltaField, sql: string): DeltaField {
   return withMetadata(field, { [generationKey]: sql });
 }
@@ -199,13 +193,6 @@ export function nextIdentities(identity: Identity, count: number): IdentityRange
     throw new SkeinError(SqlState.numericOutOfRange, 'the identity column has no values left');
   }
   return { first, last };
-}
-
-/** The farther of two values in the direction of the step. */
-export function farthestIdentity(identity: Identity, value: bigint): bigint {
-  const { highWaterMark, step } = identity;
-  if (highWaterMark === undefined) return value;
-  return (step > 0n ? value > highWaterMark : value < highWaterMark) ? value : highWaterMark;
 }
 
 /**

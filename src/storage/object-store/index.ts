@@ -5,8 +5,6 @@ export {
   joinLocation,
   type Location,
   parseLocation,
-  relativeKey,
-  resolveLocation,
   shownLocation,
   splitLocation,
 } from './location.ts';

@@ -59,20 +59,8 @@ export function joinLocation(root: string, key: string): string {
   return joinParts(root === '/' ? '' : root, key);
 }
 
-/** A key relative to `root`, or an absolute location as it is: what the paths in a Delta log are, once decoded. */
-export function resolveLocation(root: string, path: string): string {
-  return isAbsoluteLocation(path) ? formatLocation(parseLocation(path)) : joinLocation(root, path);
-}
-
 export function isAbsoluteLocation(path: string): boolean {
   return path.startsWith('/') || /^[a-z0-9]+:\/\//.test(path);
-}
-
-/** The key of `location` relative to `root`; undefined where it does not lie below it. */
-export function relativeKey(root: string, location: string): string | undefined {
-  const folder = `${formatLocation(parseLocation(root))}/`.replace(/^\/\/$/, '/');
-  const whole = formatLocation(parseLocation(location));
-  return whole.startsWith(folder) && whole.length > folder.length ? whole.slice(folder.length) : undefined;
 }
 
 /**
