@@ -67,6 +67,7 @@ export { formatLocation, parseLocation, shownLocation, splitLocation } from './o
 export type { ObjectInfo, ObjectStore, PutBody } from './object-store/object-store.ts';
 export { ObjectStores } from './object-store/object-stores.ts';
 export type { S3Options } from './object-store/s3-connection.ts';
+export { canPartitionBy, checkPartitionValue, partitionText, partitionValueSql } from './partition-value.ts';
 export { countSplits, dealShards, dealSplits, wholeSplits } from './plan-splits.ts';
 export { type PrunedFiles, pruneFiles } from './prune/prune-files.ts';
 export {
@@ -78,7 +79,7 @@ export {
 export { rangeShardSql } from './sharding/range-shard.ts';
 export { shardClass } from './sharding/shard-class.ts';
 export { hashShardSql } from './sharding/shard-hash-sql.ts';
-export { fieldIds, partitionText, storedExpression } from './stored-sql.ts';
+export { fieldIds, storedExpression } from './stored-sql.ts';
 export type {
   DeltaColumn,
   DeltaFormat,

@@ -5,7 +5,6 @@ import {
   quoteLiteral,
   type SqlType,
   sameType,
-  scalar,
   toWireSql,
 } from '../types/index.ts';
 import type { StoredField } from './table.ts';
@@ -163,53 +162,4 @@ function childNames({ type }: StoredField): readonly string[] {
     default:
       return assertNever(type);
   }
-}
-
-/**
- * SQL that gives a partition value as a Delta log spells it; NULL for NULL and for the empty string, which the
- * protocol does not tell apart. Timestamps with time zone are in UTC, whatever the session's.
- * @throws SkeinError 0A000 for a type that the protocol does not partition by
- * @see Delta PROTOCOL.md, Partition Value Serialization
- */
-export function partitionText(sql: string, type: SqlType): string {
-  switch (type.kind) {
-    case 'scalar':
-      return scalarText(sql, type.name, type);
-    case 'decimal':
-      return `CAST(${sql} AS VARCHAR)`;
-    case 'enum':
-      return `nullif(CAST(${sql} AS VARCHAR), '')`;
-    case 'list':
-    case 'array':
-    case 'map':
-    case 'struct':
-    case 'union':
-      throw unpartitionable(type);
-    default:
-      return assertNever(type);
-  }
-}
-
-const unpartitionableNames = new Set(['BLOB', 'BIT', 'VARIANT', 'GEOMETRY', 'JSON', 'INTERVAL', 'NULL']);
-
-function scalarText(sql: string, name: string, type: SqlType): string {
-  if (unpartitionableNames.has(name)) throw unpartitionable(type);
-  switch (name) {
-    case 'VARCHAR':
-      return `nullif(${sql}, '')`;
-    case 'FLOAT':
-    case 'DOUBLE':
-      return (
-        `CASE WHEN isnan(${sql}) THEN 'NaN' WHEN isinf(${sql}) THEN ` +
-        `CASE WHEN ${sql} > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${sql} AS VARCHAR) END`
-      );
-    case 'TIMESTAMP WITH TIME ZONE':
-      return `strftime(timezone('UTC', ${sql}), '%Y-%m-%dT%H:%M:%S.%fZ')`;
-    default:
-      return `CAST(${sql} AS ${formatType(scalar('VARCHAR'))})`;
-  }
-}
-
-function unpartitionable(type: SqlType): SkeinError {
-  return new SkeinError(SqlState.featureNotSupported, `a table cannot be partitioned by ${formatType(type)}`);
 }

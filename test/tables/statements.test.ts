@@ -47,6 +47,26 @@ describe('a table', () => {
     await expect(run('SELECT * FROM people')).rejects.toMatchObject({ sqlState: '42P01' });
   });
 
+  test.each(['BLOB', 'INTERVAL', 'JSON', 'INTEGER[]', 'STRUCT(a INTEGER)'])(
+    'is not made where it would be partitioned by %s',
+    async (type) => {
+      const create = run(`CREATE TABLE unmade (a INTEGER, p ${type}) PARTITIONED BY (p)`);
+      await expect(create).rejects.toMatchObject({ sqlState: '0A000' });
+      await expect(run('FROM unmade')).rejects.toMatchObject({ sqlState: '42P01' });
+    },
+  );
+
+  test('says which row its partitions cannot keep, and adds nothing', async () => {
+    await run('CREATE TABLE spelled (a INTEGER, p VARCHAR) PARTITIONED BY (p)');
+    await expect(run("INSERT INTO spelled VALUES (1, 'x'), (2, '')")).rejects.toMatchObject({
+      sqlState: '22003',
+      message: expect.stringContaining('"p"'),
+    });
+    await run("INSERT INTO spelled VALUES (1, 'x')");
+    await expect(run("UPDATE spelled SET p = ''")).rejects.toMatchObject({ sqlState: '22003' });
+    expect(await run('FROM spelled')).toEqual([[1, 'x']]);
+  });
+
   test('is made of a query, partitioned and sharded', async () => {
     expect(
       await run(

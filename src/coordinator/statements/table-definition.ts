@@ -9,6 +9,7 @@ import {
 import {
   addCheck,
   assignColumnMapping,
+  canPartitionBy,
   type DeltaField,
   deltaProperties,
   fieldsToSchema,
@@ -202,8 +203,12 @@ export function defineTable(
   const { properties, features } = splitFeatureRequests(validateProperties(given));
   const schema = fieldsToSchema(shape.fields);
   const partitionColumns = statement.partitionedBy.map((column) => {
-    const position = columnPosition(schema, column, statement.table.name);
-    return schema[position]?.name ?? column.name;
+    const found = schema[columnPosition(schema, column, statement.table.name)];
+    if (found !== undefined && !canPartitionBy(found.type)) {
+      const message = `a table cannot be partitioned by ${formatType(found.type)}`;
+      throw new SkeinError(SqlState.featureNotSupported, message, { position: column.offset });
+    }
+    return found?.name ?? column.name;
   });
   if (partitionColumns.length > 0 && partitionColumns.length === schema.length) {
     throw new SkeinError(SqlState.syntaxError, 'a table cannot be partitioned by all of its columns', {

@@ -6,10 +6,10 @@ import {
   malformed,
   type Split,
 } from '../../rpc/index.ts';
+import { partitionValueSql } from '../../storage/index.ts';
 import { formatType, parseType, quoteIdentifier, quoteLiteral } from '../../types/index.ts';
 import { emptyRelation, escapeGlob, placeholderColumn, rowRanges } from '../relation-sql.ts';
 import { chooseByNumber } from './deletion-bits.ts';
-import { partitionValueSql } from './partition-value.ts';
 import { isVoid, restored, storedType } from './stored-column.ts';
 
 /** A data file as it is to be read. */

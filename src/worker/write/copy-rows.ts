@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SkeinError, SqlState } from '../../common/index.ts';
 import type { DuckDbConnection } from '../../duckdb/index.ts';
+import { checkPartitionValue } from '../../storage/index.ts';
 import { quoteIdentifier, quoteLiteral, type SqlValue } from '../../types/index.ts';
 import type { TaskWrite } from './read-write-task.ts';
 import {
@@ -187,6 +188,9 @@ async function copyKeyed(
 function readGroup({ table }: TaskWrite, row: readonly SqlValue[]): RowGroup {
   const count = table.partitionBy.length;
   const values = row.slice(0, count).map((value) => (value === null ? null : String(value)));
+  for (const [index, { name, type }] of table.partitionBy.entries()) {
+    checkPartitionValue(name, type, values[index] ?? null);
+  }
   const sharded = table.shardColumn !== undefined;
   const [first, last, rows] = row.slice(count + (sharded ? 1 : 0)).map(Number);
   if (first === undefined || last === undefined || rows === undefined) throw unreadable();

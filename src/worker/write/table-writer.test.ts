@@ -267,15 +267,14 @@ describe('partitions', () => {
   it('keep values exactly, whatever characters they have', async () => {
     const location = newTable();
     const list = awkward.map((text) => `('${text.replaceAll("'", "''")}')`).join(', ');
-    const files = await write(`SELECT p, n FROM (VALUES ${list}, (NULL), ('')) t(p), range(3) r(n)`, {
+    const files = await write(`SELECT p, n FROM (VALUES ${list}, (NULL)) t(p), range(3) r(n)`, {
       location,
       types: ['VARCHAR', 'BIGINT'],
       columns: [column(1, 'n', 'BIGINT')],
       partitionBy: [{ position: 0, name: 'p', type: 'VARCHAR' }],
     });
     const counts = files.map(({ partitionValues, rows }) => [partitionValues.p, rows] as const);
-    // The protocol does not tell '' and NULL apart.
-    const wanted = [...awkward.map((text) => [text, 3] as const), [null, 6] as const];
+    const wanted = [...awkward.map((text) => [text, 3] as const), [null, 3] as const];
     expect(new Map(counts)).toEqual(new Map(wanted));
     expect(files.length).toBe(wanted.length);
     const folders = (await onDisk()).map((name) => path.dirname(name));
@@ -287,6 +286,26 @@ describe('partitions', () => {
     for (const file of files) {
       expect(await read(`SELECT count(*) FROM ${source(file)}`)).toEqual([[BigInt(file.rows)]]);
     }
+  });
+
+  it.each([
+    ['VARCHAR', "''", 'cannot tell it from NULL'],
+    ['DATE', "'infinity'", "DATE 'infinity' in"],
+    ['DATE', "'0044-03-15 (BC)'", 'years 0001 to 9999'],
+    ['TIMESTAMP', "'-infinity'", 'years 0001 to 9999'],
+    ['TIMESTAMP WITH TIME ZONE', "'infinity'", 'years 0001 to 9999'],
+    ['TIMESTAMP WITH TIME ZONE', "'12024-01-01 00:00:00+00'", 'years 0001 to 9999'],
+  ])('refuse %s %s, which a log cannot say', async (type, value, message) => {
+    const failing = write(`SELECT CAST(${value} AS ${type}) AS p, 1 AS n`, {
+      location: newTable(),
+      types: [type, 'INTEGER'],
+      columns: [column(1, 'n', 'INTEGER')],
+      partitionBy: [{ position: 0, name: 'p', type }],
+    });
+    await expect(failing).rejects.toMatchObject({
+      sqlState: '22003',
+      message: expect.stringContaining(message),
+    });
   });
 
   it('are spelled as the Delta protocol says', async () => {
