@@ -68,6 +68,9 @@ export interface QueryServiceOptions {
   readonly limits?: Partial<QueryLimits>;
 }
 
+/** A description of the cluster is for people: it must not wait for what stands still. */
+const describeMs = 10_000;
+
 export function createQueryService(options: QueryServiceOptions): QueryService {
   return new CoordinatorQueryService(options);
 }
@@ -157,12 +160,12 @@ class CoordinatorQueryService implements QueryService {
   }
 
   list(): readonly QueryInfo[] {
-    const now = this.#clock.monotonic();
-    return this.#history.newestFirst().map((record) => record.info(now));
+    return this.#history.newestFirst().map((record) => this.#info(record));
   }
 
   get(id: string): QueryInfo | undefined {
-    return this.#history.get(id)?.info(this.#clock.monotonic());
+    const record = this.#history.get(id);
+    return record && this.#info(record);
   }
 
   tree(id: string): QueryTree | undefined {
@@ -190,7 +193,10 @@ class CoordinatorQueryService implements QueryService {
   async cluster(): Promise<ClusterInfo> {
     const { catalog, members, version, duckdbVersion } = this.#options;
     const patience = new AbortController();
-    const cancelTimer = this.#clock.after(2_000, () => patience.abort(canceledError()));
+    const cancelTimer = this.#clock.after(describeMs, () => {
+      const message = `the tables and workers did not say how they are within ${describeMs / 1000} s`;
+      patience.abort(new SkeinError(SqlState.queryCanceled, message));
+    });
     try {
       const [snapshot, workers] = await Promise.all([
         catalog.snapshot(patience.signal),
@@ -354,10 +360,14 @@ class CoordinatorQueryService implements QueryService {
     return { ...handle, batches: this.#forClient(record, handle.batches) };
   }
 
+  #info(record: QueryRecord): QueryInfo {
+    return record.info(this.#clock.monotonic(), this.#runner.taskShares(record));
+  }
+
   #handle(record: QueryRecord, columns: Schema, batches: AsyncIterable<RecordBatch>): QueryHandle {
     record.columns = columns;
     if (record.state === 'planning') record.state = 'running';
-    return { id: record.id, columns, batches, info: () => record.info(this.#clock.monotonic()) };
+    return { id: record.id, columns, batches, info: () => this.#info(record) };
   }
 
   /** The rows for a client, who is given up when it takes none for too long, and may go at any time. */

@@ -1,3 +1,4 @@
+import type { AttemptId } from '../common/index.ts';
 import type {
   BindRequest,
   BoundCatalogQuery,
@@ -35,6 +36,8 @@ export interface FragmentRunner {
     target: { readonly path: string; readonly options: string },
     signal: AbortSignal,
   ): Promise<{ readonly rows: number; readonly stats: TaskStats }>;
+  /** What runs, and how far it is: 0 to 1. */
+  shares(): readonly { readonly attempt: AttemptId; readonly fraction: number }[];
   /** Stops what runs under the query's id and deletes its files. */
   dropQuery(queryId: string): Promise<void>;
 }

@@ -77,7 +77,8 @@ export class QueryRecord {
     return toSkeinError(this.signal.aborted ? this.signal.reason : error);
   }
 
-  info(monotonicNow: number): QueryInfo {
+  /** @param taskShares of its tasks that run: 0 to 1 by `stageId.task` */
+  info(monotonicNow: number, taskShares: ReadonlyMap<string, number>): QueryInfo {
     return {
       id: this.id,
       sql: this.sql,
@@ -85,7 +86,7 @@ export class QueryRecord {
       submittedAt: this.submittedAt,
       finishedAt: this.finishedAt,
       columns: this.columns,
-      progress: runProgress(this.plan, this.run, this.state),
+      progress: runProgress(this.plan, this.run?.state, this.state, taskShares),
       stats: this.#stats(monotonicNow),
       error: this.error === undefined ? undefined : errorInfo(this.error),
     };

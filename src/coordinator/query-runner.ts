@@ -71,6 +71,17 @@ export class QueryRunner {
     return context;
   }
 
+  /** How far a query's running tasks are: 0 to 1 by `stageId.task`, as of the last reports. */
+  taskShares({ run, hasEnded }: QueryRecord): ReadonlyMap<string, number> {
+    if (run === undefined || hasEnded) return new Map();
+    const { members, runtime } = this.options;
+    const own = runtime.shares().filter(({ attempt }) => attempt.queryId === run.executionId);
+    return new Map([
+      ...members.taskShares(run.executionId),
+      ...own.map(({ attempt, fraction }) => [`${attempt.stageId}.${attempt.task}`, fraction] as const),
+    ]);
+  }
+
   newRun(
     record: QueryRecord,
     plan: ExecutionPlan,

@@ -24,7 +24,7 @@ export interface QueryProgress {
   readonly tasksTotal: number;
   readonly tasksFinished: number;
   readonly tasksRunning: number;
-  /** 0 to 1: finished tasks, weighted by their input. */
+  /** 0 to 1: of the tasks, weighted by their input, what is finished, and what DuckDB guesses of those that run. */
   readonly fraction: number;
 }
 

@@ -24,6 +24,10 @@ const interruptEveryMs = 10;
 /** Errors after which DuckDB may refuse every further statement. */
 const suspiciousTypes = new Set(['INTERNAL', 'FATAL']);
 
+/** Run on a connection, makes its statements count what they have done. DuckDB would print it, too. */
+export const trackProgress =
+  'SET SESSION enable_progress_bar_print = false; SET SESSION enable_progress_bar = true';
+
 export interface StreamedResult {
   readonly schema: Schema;
   /** To be iterated once; ending early stops the statement. Throws SkeinError where the statement fails. */
@@ -62,6 +66,12 @@ export class DuckDbConnection implements AsyncDisposable {
       const result = await this.call(signal, () => this.native.run(sql));
       return { rowsChanged: result.rowsChanged };
     });
+  }
+
+  /** Share of the running statement that is done, 0 to 1, as DuckDB guesses. 0 without `trackProgress`. */
+  progress(): number {
+    if (this.state !== 'busy') return 0;
+    return Math.max(0, Math.min(1, this.native.progress.percentage / 100));
   }
 
   /** Runs a statement to its end, then gives its rows: for one that writes, such as COPY with RETURN_STATS. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SkeinError } from '../common/index.ts';
 import { DuckDb } from './duckdb.ts';
-import type { DuckDbConnection } from './duckdb-connection.ts';
+import { type DuckDbConnection, trackProgress } from './duckdb-connection.ts';
 
 let directory: string;
 let duckdb: DuckDb;
@@ -126,6 +126,30 @@ describe('DuckDbConnection', () => {
     expect((await failure(rest)).sqlState).toBe('57P01');
     expect((await failure(connection.run('SELECT 1', controller.signal))).sqlState).toBe('57P01');
     expect(await connection.rows('SELECT 42')).toEqual([[42]]);
+  });
+
+  it('tells how far a statement is, where that is tracked', async () => {
+    await using connection = await duckdb.connect();
+    const file = join(directory, 'spool', 'numbers.parquet');
+    await connection.run(
+      `COPY (SELECT range AS i FROM range(3_000_000)) TO '${file}' (ROW_GROUP_SIZE 100_000)`,
+    );
+    const slow = `COPY (SELECT md5(md5(md5(i::VARCHAR))) FROM '${file}') TO '${file}.out'`;
+    const farthest = async (): Promise<number> => {
+      let most = 0;
+      const asking = setInterval(() => {
+        most = Math.max(most, connection.progress());
+      }, 5);
+      await connection.run(slow);
+      clearInterval(asking);
+      expect(connection.progress()).toBe(0);
+      return most;
+    };
+    expect(await farthest()).toBe(0);
+    await connection.run(trackProgress);
+    const most = await farthest();
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(1);
   });
 
   it('stops what runs when it is disposed of', async () => {

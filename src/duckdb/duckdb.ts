@@ -39,6 +39,9 @@ const sessionSettings = [
   'asof_loop_join_threshold',
   'schema',
   'search_path',
+  // For `DuckDbConnection.trackProgress`.
+  'enable_progress_bar',
+  'enable_progress_bar_print',
   // For `reorderingJoins`; instance-wide, so no session may name it.
   'disabled_optimizers',
 ] as const;

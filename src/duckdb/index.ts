@@ -12,7 +12,7 @@ export type {
 export { settingName } from './bind/session-settings.ts';
 export { ShadowCatalog } from './bind/shadow-catalog.ts';
 export { DuckDb, type DuckDbOptions } from './duckdb.ts';
-export { DuckDbConnection, type StreamedResult } from './duckdb-connection.ts';
+export { DuckDbConnection, type StreamedResult, trackProgress } from './duckdb-connection.ts';
 export { type DuckDbErrorInfo, parseDuckDbError, toSkeinDuckDbError } from './duckdb-error.ts';
 export { fromDuckDbType } from './duckdb-type.ts';
 export { columnsLiteral, type InspectedFiles, inspectFiles } from './inspect-files.ts';

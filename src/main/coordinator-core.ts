@@ -1,5 +1,5 @@
 import './aws-sdk.ts';
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type InspectFiles, WarehouseCatalog } from '../catalog/index.ts';
 import { SkeinError, SqlState, systemClock, systemRandom, workerId } from '../common/index.ts';
@@ -51,6 +51,8 @@ export interface CoordinatorCore {
   readonly members: Membership;
   /** Folders with table files on this machine: what workers must be able to read. */
   readonly dataRoots: readonly string[];
+  /** Folder of files that statements bring here, which workers of this process read, too. */
+  readonly scratchDir: string;
   readonly stores: ObjectStores;
   /** Cancels the queries, then closes what they ran on. */
   close(): Promise<void>;
@@ -129,6 +131,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const shadow = await ShadowCatalog.create(systemClock);
     closers.add(() => shadow.close());
     const scratchDir = join(spool.root, 'statements');
+    await mkdir(scratchDir, { mode: 0o700 });
     const queryService = createQueryService({
       catalog,
       members,
@@ -151,7 +154,15 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       scratchDir,
     });
     closers.add(() => ingest.close());
-    return { queryService, ingest, members, dataRoots: localRoots, stores, close: () => closers.close() };
+    return {
+      queryService,
+      ingest,
+      members,
+      dataRoots: localRoots,
+      scratchDir,
+      stores,
+      close: () => closers.close(),
+    };
   });
 }
 

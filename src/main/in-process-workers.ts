@@ -44,7 +44,7 @@ function startWorker(
     workerId: newWorkerId(`w${index + 1}`),
     spoolDir,
     ...share,
-    readRoots: core.dataRoots,
+    readRoots: [...core.dataRoots, core.scratchDir],
     stores: core.stores,
     tableCache,
     token,

@@ -15,7 +15,7 @@ import type { WrittenFile } from '../storage/index.ts';
 import { quoteIdentifier, quoteLiteral, type RecordBatch, type Schema } from '../types/index.ts';
 import type { DeltaFiles } from './delta/index.ts';
 import { findUnreadableFile } from './find-unreadable-file.ts';
-import { QueryTasks } from './query-tasks.ts';
+import { type QueryTask, QueryTasks, type TaskShare } from './query-tasks.ts';
 import { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
@@ -75,7 +75,7 @@ export class FragmentRuntime {
     const { spool } = this.#options;
     const attempt = attemptOf(request);
     const dir = await spool.createAttempt(attempt);
-    const task = this.#tasks.begin(attempt.queryId, signal);
+    const task = this.#tasks.begin(attempt, signal);
     let connection: TaskConnection | undefined;
     const tidy = async (keep: boolean): Promise<void> => {
       await connection?.[Symbol.asyncDispose]().catch(() => {});
@@ -83,7 +83,7 @@ export class FragmentRuntime {
       task.end();
     };
     try {
-      connection = await this.#open(request, task.signal);
+      connection = await this.#open(request, task);
       const write = request.write === undefined ? this.#write : this.#writeTable;
       const { response, inlined } = await write.call(this, request, attempt, dir, connection, task.signal);
       // Nobody waits for this.
@@ -103,7 +103,7 @@ export class FragmentRuntime {
   async stream(request: RunTaskRequest, signal: AbortSignal): Promise<FragmentStream> {
     const { clock } = this.#options;
     const started = clock.monotonic();
-    const task = this.#tasks.begin(attemptOf(request).queryId, signal);
+    const task = this.#tasks.begin(attemptOf(request), signal);
     let connection: TaskConnection | undefined;
     let endedMs: number | undefined;
     const end = async (): Promise<void> => {
@@ -112,7 +112,7 @@ export class FragmentRuntime {
       task.end();
     };
     try {
-      connection = await this.#open(request, task.signal);
+      connection = await this.#open(request, task);
       const { inputs } = connection;
       const opened = connection.connection;
       const result = await this.#planning(request, () => opened.stream(request.sql, task.signal));
@@ -193,6 +193,11 @@ export class FragmentRuntime {
     return this.#tasks.stop(id);
   }
 
+  /** What runs, and how far it is. */
+  shares(): readonly TaskShare[] {
+    return this.#tasks.shares();
+  }
+
   /** Stops everything, for this reason. @returns when nothing uses DuckDB and the spool any more */
   stop(reason: SkeinError): Promise<void> {
     return this.#tasks.stopAll(reason);
@@ -207,11 +212,11 @@ export class FragmentRuntime {
     const { spool } = this.#options;
     const attempt = attemptOf(request);
     const dir = await spool.createAttempt(attempt);
-    const running = this.#tasks.begin(attempt.queryId, signal);
+    const running = this.#tasks.begin(attempt, signal);
     const until = running.signal;
     let task: TaskConnection | undefined;
     try {
-      task = await this.#open(request, until);
+      task = await this.#open(request, running);
       const { connection, inputs, startedMs } = task;
       return await work({ connection, inputs, startedMs, task, dir, until });
     } catch (error) {
@@ -300,8 +305,11 @@ export class FragmentRuntime {
     return request.reorderJoins ? this.#options.duckdb.reorderingJoins(start) : start();
   }
 
-  #open(request: RunTaskRequest, signal: AbortSignal): Promise<TaskConnection> {
-    return TaskConnection.open({ ...this.#options, scanFiles: this.#scanFiles }, request, signal);
+  async #open(request: RunTaskRequest, task: QueryTask): Promise<TaskConnection> {
+    const options = { ...this.#options, scanFiles: this.#scanFiles };
+    const opened = await TaskConnection.open(options, request, task.signal);
+    task.measure(() => opened.connection.progress());
+    return opened;
   }
 
   /** What an attempt's error is for the coordinator. */
@@ -339,7 +347,8 @@ function miscounted(written: number, found: number): SkeinError {
   return new SkeinError(SqlState.internalError, message, { retry: 'task' });
 }
 
-function attemptOf({ attempt }: RunTaskRequest): AttemptId {
+/** @throws SkeinError 08P01 for a request that names none */
+export function attemptOf({ attempt }: RunTaskRequest): AttemptId {
   if (attempt === undefined) throw malformed('a task without its attempt');
   return {
     queryId: queryId(attempt.queryId),

@@ -1,6 +1,6 @@
 import type { Clock } from '../common/index.ts';
 import { SkeinError, SqlState } from '../common/index.ts';
-import type { DuckDb, DuckDbConnection } from '../duckdb/index.ts';
+import { type DuckDb, type DuckDbConnection, trackProgress } from '../duckdb/index.ts';
 import type { ExchangeReader } from '../exchange/index.ts';
 import { malformed, type RunTaskRequest, type TaskInput } from '../rpc/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../types/index.ts';
@@ -76,7 +76,7 @@ export class TaskConnection implements AsyncDisposable {
       const connection = await options.duckdb.connect();
       task = new TaskConnection(options, request, connection, database, opened);
       const statements = bindStatements(database, request, opened.relations);
-      if (statements !== '') await connection.run(statements, signal);
+      await connection.run(statements, signal);
       return task;
     } catch (error) {
       if (task !== undefined) await task[Symbol.asyncDispose]();
@@ -212,7 +212,10 @@ function bindStatements(
 ): string {
   const inputs = relations.map(({ name, sql }) => ({ ...splitName(name), sql }));
   const before = relations.flatMap(({ statements }) => statements);
-  const settings = Object.entries(request.settings).map(([name, value]) => setStatement(name, value));
+  const settings = [
+    trackProgress,
+    ...Object.entries(request.settings).map(([name, value]) => setStatement(name, value)),
+  ];
   if (database === undefined) {
     const views = inputs.map(({ table, sql }) => `CREATE TEMP VIEW ${quoteIdentifier(table)} AS ${sql}`);
     return [...before, ...views, ...settings].join(';\n');

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
   type Clock,
+  formatAttempt,
   type Random,
   Semaphore,
   SkeinError,
@@ -21,7 +22,7 @@ import {
 } from '../rpc/index.ts';
 import type { ObjectStores } from '../storage/index.ts';
 import { type ClaimedFolder, claimFolder } from './claim-folder.ts';
-import { FragmentRuntime } from './fragment-runtime.ts';
+import { attemptOf, FragmentRuntime } from './fragment-runtime.ts';
 import { GrowingDuckDb } from './growing-duckdb.ts';
 import { hostId } from './host-identity.node.ts';
 import { ProcessLoad } from './process-load.node.ts';
@@ -166,15 +167,14 @@ export class Worker implements WorkerClient {
   }
 
   async runTask(request: RunTaskRequest, signal: AbortSignal): Promise<RunTaskResponse> {
-    const { attempt } = request;
-    if (attempt === undefined) throw malformed('a task without its attempt');
+    const attempt = attemptOf(request);
     if (this.#draining) {
       throw new SkeinError(SqlState.adminShutdown, `worker ${this.id} is shutting down`, { retry: 'task' });
     }
-    const key = `${attempt.queryId}.${attempt.stageId}.${attempt.task}.${attempt.attempt}`;
+    const key = formatAttempt(attempt);
     if (this.#attempts.has(key)) throw malformed(`attempt ${key} is running already`);
     this.#attempts.add(key);
-    const task = this.#tasks.begin(attempt.queryId, signal);
+    const task = this.#tasks.begin(attempt, signal);
     const cancelTimeout = this.#limitTime(request, task);
     try {
       const response = await this.#slots.run(() => this.#run(request, task.signal), task.signal);
@@ -220,6 +220,7 @@ export class Worker implements WorkerClient {
       tableCacheBytes: BigInt(tables.bytes),
       tableCacheHits: BigInt(tables.hits),
       tableCacheMisses: BigInt(tables.misses),
+      running: (this.#runtime?.shares() ?? []).map(({ attempt, fraction }) => ({ ...attempt, fraction })),
     });
   }
 

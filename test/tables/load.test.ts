@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CoordinatorServer, startCoordinator } from '../../src/main/index.ts';
 import { Skein } from '../../src/main/skein.ts';
@@ -21,6 +22,8 @@ const start = (): Promise<CoordinatorServer> =>
     memoryBytes: 512 * 1024 ** 2,
     spoolDir: spool,
     port: 0,
+    // Everything is distributed, as large tables are.
+    limits: { bypassBytes: 0 },
   });
 
 beforeAll(async () => {
@@ -104,6 +107,25 @@ describe('POST /data/load', () => {
     const [first] = both.flat().filter(({ duplicate }) => !duplicate);
     expect(await load()).toMatchObject([{ rows: 2, version: first?.version, duplicate: true }]);
     expect(await rows('SELECT count(*) FROM people')).toEqual([[5n]]);
+  });
+
+  test('reads and writes an upload on several workers, where these are on the same node', async () => {
+    const file = join(parent, 'large.parquet');
+    const instance = await DuckDBInstance.create();
+    const connection = await instance.connect();
+    await connection.run(
+      `COPY (SELECT range AS i, md5(range::VARCHAR) AS t FROM range(400_000)) TO '${file}' (ROW_GROUP_SIZE 50_000)`,
+    );
+    connection.closeSync();
+    instance.closeSync();
+    const [loaded] = await skein.load('large', file, { create: true });
+    expect(loaded).toMatchObject({ rows: 400_000 });
+    const query = await fetch(`${server.url}/query/${loaded?.queryId}`);
+    // Two that read and write, and the one that gathers what they wrote.
+    expect(await query.json()).toMatchObject({ stats: { tasks: 3 } });
+    expect(await rows('SELECT count(*), sum(i), count(DISTINCT t) FROM large')).toEqual([
+      [400_000n, 79_999_800_000n, 400_000n],
+    ]);
   });
 
   test('takes files of the client', async () => {

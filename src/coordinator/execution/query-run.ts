@@ -177,6 +177,11 @@ export class QueryRun {
     return this.#generation.state;
   }
 
+  /** The id that its tasks run under: another one after each restart. */
+  get executionId(): string {
+    return this.#generation.executionId;
+  }
+
   get log(): AttemptLog {
     return this.#generation.log;
   }

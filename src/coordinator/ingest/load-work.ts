@@ -84,11 +84,17 @@ async function filesOf(
   context: StatementContext,
 ): Promise<LoadedFiles> {
   const found =
-    source.kind === 'paths'
-      ? await findFiles(source.paths, context)
-      : { found: { files: await Promise.all(source.files.map(foundFile)), partitionKeys: [] }, here: true };
+    source.kind === 'paths' ? await findFiles(source.paths, context) : await staged(source.files, context);
   const kind = format ?? kindOf(found.found.files.map(({ path }) => path));
   return { ...found, kind, options: readerOptions(kind, optionsOfJson(options)) };
+}
+
+async function staged(
+  paths: readonly string[],
+  { areWorkersLocal }: StatementContext,
+): Promise<Pick<LoadedFiles, 'found' | 'here'>> {
+  const files = await Promise.all(paths.map(foundFile));
+  return { found: { files, partitionKeys: [] }, here: !areWorkersLocal };
 }
 
 /** @throws SkeinError 22023 where the names tell no format, or two */

@@ -66,6 +66,7 @@ export class Membership implements CoordinatorClient {
   readonly #listeners = new Set<(event: MemberEvent) => void>();
   #cancelTimer: () => void = () => {};
   #lastTick: number;
+  #asking: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: MembershipOptions) {
@@ -146,16 +147,25 @@ export class Membership implements CoordinatorClient {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * How far the tasks of a query's run are that run now: 0 to 1 by `stageId.task`, as of the workers' last reports.
+   * Those of this process report when they are asked: the next call tells.
+   */
+  taskShares(executionId: string): ReadonlyMap<string, number> {
+    this.#asking ??= this.#askInProcess(new AbortController().signal).finally(() => {
+      this.#asking = undefined;
+    });
+    const running = this.members().flatMap(({ status }) => status?.running ?? []);
+    return new Map(
+      running
+        .filter(({ queryId }) => queryId === executionId)
+        .map(({ stageId, task, fraction }) => [`${stageId}.${task}`, fraction]),
+    );
+  }
+
   /** The cluster for people: members by name, then those lost a short while ago. Asks workers of this process. */
   async describe(signal: AbortSignal): Promise<readonly WorkerInfo[]> {
-    await Promise.all(
-      this.members()
-        .filter((member) => member.inProcess)
-        .map(async (member) => {
-          const status = await member.client.getStatus(signal).catch(() => undefined);
-          if (status !== undefined) this.#seen(member, status);
-        }),
-    );
+    await this.#askInProcess(signal);
     const now = this.#clock.monotonic();
     const byName = (a: Member, b: Member): number => a.id.localeCompare(b.id);
     return [...this.members().toSorted(byName), ...[...this.#lost.values()].toSorted(byName)].map((member) =>
@@ -212,6 +222,18 @@ export class Membership implements CoordinatorClient {
     this.#members.set(id, member);
     this.#emit({ kind: 'joined', worker: id });
     return member;
+  }
+
+  /** They send no heartbeats. */
+  async #askInProcess(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.members()
+        .filter((member) => member.inProcess)
+        .map(async (member) => {
+          const status = await member.client.getStatus(signal).catch(() => undefined);
+          if (status !== undefined) this.#seen(member, status);
+        }),
+    );
   }
 
   #seen(member: Member, status: WorkerStatus): void {

@@ -1,6 +1,7 @@
 import type { ExecutionPlan, ExecutionStage, ScanInput } from '../execution/execution-plan.ts';
 import type { QueryRun } from '../execution/query-run.ts';
 import type { QueryProgress, QueryState, QueryStats } from '../query-service.ts';
+import type { ScheduleState } from '../scheduler/index.ts';
 import { winners } from './build-tree.ts';
 
 type RunTotals = Pick<
@@ -39,10 +40,12 @@ export function runTotals(plan: ExecutionPlan | undefined, run: QueryRun | undef
   };
 }
 
+/** @param taskShares of tasks that run: how much is done, 0 to 1, by `stageId.task` */
 export function runProgress(
   plan: ExecutionPlan | undefined,
-  run: QueryRun | undefined,
+  schedule: Pick<ScheduleState, 'stages'> | undefined,
   state: QueryState,
+  taskShares: ReadonlyMap<string, number>,
 ): QueryProgress {
   let tasksTotal = 0;
   let tasksFinished = 0;
@@ -51,7 +54,7 @@ export function runProgress(
   let weightDone = 0;
   plan?.stages.forEach((stage, position) => {
     for (let task = 0; task < stage.taskCount; task += 1) {
-      const kind = run?.state.stages[position]?.records[task]?.state.kind;
+      const kind = schedule?.stages[position]?.records[task]?.state.kind;
       const done = kind === 'finished' || kind === 'lost' || state === 'finished';
       const weight = taskWeight(stage, task);
       tasksTotal += 1;
@@ -59,7 +62,10 @@ export function runProgress(
       if (done) {
         tasksFinished += 1;
         weightDone += weight;
-      } else if (kind === 'running') tasksRunning += 1;
+      } else if (kind === 'running') {
+        tasksRunning += 1;
+        weightDone += weight * (taskShares.get(`${stage.id}.${task}`) ?? 0);
+      }
     }
   });
   const fraction = state === 'finished' ? 1 : weightTotal === 0 ? 0 : weightDone / weightTotal;

@@ -79,6 +79,8 @@ export interface StatementContext {
   readonly params: QueryRequest['params'];
   /** Workers that take tasks. */
   readonly workers: number;
+  /** Whether all of them run in this process, and read the statement's files on this node's disk. */
+  readonly areWorkersLocal: boolean;
   /**
    * Tables as of the statement's start, the same at every call; with `fresh` as of now, and from then on these.
    */

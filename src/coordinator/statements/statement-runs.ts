@@ -90,6 +90,11 @@ export class StatementRuns implements StatementContext {
     return this.#options.runner.options.members.aliveCount();
   }
 
+  get areWorkersLocal(): boolean {
+    const { members } = this.#options.runner.options;
+    return members.members().every(({ inProcess }) => inProcess);
+  }
+
   snapshot(options?: { readonly fresh?: boolean }): Promise<CatalogSnapshot> {
     if (this.#snapshot === undefined || options?.fresh === true) {
       const names = snapshotNames(this.#options.request.sql);
