@@ -13,10 +13,12 @@ import type { ObjectStore } from '../storage/index.ts';
 import type { RecordBatch, Schema } from '../types/index.ts';
 import { Admission } from './admission.ts';
 import { BackgroundWork } from './background-work.ts';
-import { noBatches, oneBatch, watched } from './batches.ts';
+import { noBatches, oneBatch } from './batches.ts';
 import { hasUntravelled } from './execution/build-execution.ts';
 import type { ExecutionPlan } from './execution/execution-plan.ts';
 import type { QueryRun } from './execution/query-run.ts';
+import { forClient } from './for-client.ts';
+import { collectResult, spoolResult } from './keep-result.ts';
 import { KeptResults } from './kept-results.ts';
 import type { Membership } from './members/index.ts';
 import { buildTree } from './observe/build-tree.ts';
@@ -116,7 +118,10 @@ class CoordinatorQueryService implements QueryService {
       record.signal.throwIfAborted();
       const handle = this.#begin(submission, prepared);
       if (request.keepResult === true) return this.#keep(record, handle);
-      return { ...handle, batches: this.#forClient(record, handle.batches) };
+      return {
+        ...handle,
+        batches: forClient(record, this.#clock, this.#limits.clientIdleMs, handle.batches),
+      };
     });
   }
 
@@ -357,7 +362,7 @@ class CoordinatorQueryService implements QueryService {
     });
     const handle = this.#handle(record, columns, batches);
     if (request.keepResult === true) return { ...handle, batches: noBatches() };
-    return { ...handle, batches: this.#forClient(record, handle.batches) };
+    return { ...handle, batches: forClient(record, this.#clock, this.#limits.clientIdleMs, handle.batches) };
   }
 
   #info(record: QueryRecord): QueryInfo {
@@ -368,29 +373,6 @@ class CoordinatorQueryService implements QueryService {
     record.columns = columns;
     if (record.state === 'planning') record.state = 'running';
     return { id: record.id, columns, batches, info: () => this.#info(record) };
-  }
-
-  /** The rows for a client, who is given up when it takes none for too long, and may go at any time. */
-  #forClient(record: QueryRecord, batches: AsyncIterable<RecordBatch>): AsyncIterable<RecordBatch> {
-    let cancelTimer = (): void => {};
-    const touch = (): void => {
-      cancelTimer();
-      if (record.hasEnded) return;
-      cancelTimer = this.#clock.after(this.#limits.clientIdleMs, () =>
-        record.controller.abort(canceledError('the query was canceled because nobody took its rows')),
-      );
-    };
-    touch();
-    record.onEnd.push(() => cancelTimer());
-    return watched(batches, {
-      // Whoever waits for rows has not gone, however long they take.
-      onAsked: () => cancelTimer(),
-      onGiven: touch,
-      onReturn: () => {
-        // A generator that has not started yet does not notice that it is ended.
-        if (!record.hasEnded) record.controller.abort(canceledError());
-      },
-    });
   }
 
   async *#runRows(record: QueryRecord, run: QueryRun): AsyncGenerator<RecordBatch, void> {
@@ -474,48 +456,13 @@ class CoordinatorQueryService implements QueryService {
   #keep(record: QueryRecord, handle: QueryHandle): QueryHandle {
     const { run } = record;
     const spooled = run !== undefined && !hasUntravelled(handle.columns);
-    const work = spooled ? this.#spool(record, run) : this.#collect(record, handle);
+    const work = spooled
+      ? spoolResult(record, run, this.#options.runtime, this.#kept, () => this.#end(record, undefined))
+      : collectResult(record, handle, this.#kept, this.#limits.memoryRows);
     record.cleanup.push(
       work.catch((error: unknown) => this.#end(record, record.failure(error))).then(() => undefined),
     );
     return { ...handle, batches: noBatches() };
-  }
-
-  async #spool(record: QueryRecord, run: QueryRun): Promise<void> {
-    for (;;) {
-      const root = await run.nextRoot();
-      try {
-        const response = await this.#options.runtime.runToSpool(root.request, root.signal);
-        const columns = run.plan.columns;
-        this.#kept.keep(record.id, columns, { kind: 'spooled', response, request: root.request });
-        record.rows = Number(response.stats?.outputRows ?? 0);
-        run.rootSucceeded(root, response.stats);
-        this.#end(record, undefined);
-        return;
-      } catch (error) {
-        await this.#kept.drop(record.id);
-        run.rootFailed(root, error);
-      }
-    }
-  }
-
-  async #collect(record: QueryRecord, { columns, batches }: QueryHandle): Promise<void> {
-    const kept: RecordBatch[] = [];
-    let rows = 0;
-    for await (const batch of batches) {
-      kept.push(batch);
-      rows += batch.rowCount;
-      if (rows > this.#limits.memoryRows) {
-        throw new SkeinError(
-          '54000',
-          `a result of this kind can be kept up to ${this.#limits.memoryRows} rows`,
-          {
-            hint: 'run the query without keeping its result, and read it as it comes',
-          },
-        );
-      }
-    }
-    this.#kept.keep(record.id, columns, { kind: 'memory', batches: kept });
   }
 
   #end(record: QueryRecord, error: SkeinError | undefined): void {
