@@ -1,5 +1,8 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import type { Session } from '../../client/index.ts';
 import { formatCount, SkeinError, SqlState } from '../../common/index.ts';
 import { UsageError } from '../../config/index.ts';
@@ -18,7 +21,7 @@ export const exportCommand: CommandSpec = {
   summary: 'write a table, or the result of --sql, to a file',
   details: `The file is there when it is whole, and not before. With --data the engine writes it: Parquet, CSV or JSON lines, also
 compressed (.csv.gz, .jsonl.zst), or a folder of files where the name has no extension and --format says which. With
---server the rows are streamed here, as CSV or JSON; with --on-server the server writes the file, where it may.`,
+--server the rows are streamed here, as CSV or JSON, also .gz; with --on-server the server writes the file, where it may.`,
   options: [
     'data',
     'externalRoots',
@@ -114,7 +117,17 @@ async function stream(
   signal: AbortSignal,
 ): Promise<number> {
   const { exportFormat, schema, set } = config.values;
-  const format = exportFormat ?? formatOf(file);
+  const [, name = file, compression] = /^(.*?)(?:\.(gz|zst))?$/i.exec(file) ?? [];
+  const format = exportFormat ?? formatOf(name);
+  if (compression?.toLowerCase() === 'zst') {
+    throw new SkeinError(
+      SqlState.featureNotSupported,
+      'rows of a server cannot be compressed here with zstd',
+      {
+        hint: 'Export to .gz, or let the server write the file: --on-server.',
+      },
+    );
+  }
   if (format === 'parquet') {
     throw new SkeinError(SqlState.featureNotSupported, 'rows of a server cannot be written here as Parquet', {
       hint: 'Export CSV or JSON, or let the server write the file: --on-server.',
@@ -123,16 +136,19 @@ async function stream(
   const formatter = resultFormatter(format, { width: undefined, maxRows: undefined, style: noColors });
   const partial = `${file}.partial-${process.pid}`;
   let rows = 0;
-  try {
-    await using handle = await open(partial, 'w');
+  async function* text(): AsyncGenerator<string> {
     const result = session.query(query, { schema: schema ?? 'main', settings: set, signal });
-    await handle.write(formatter.begin(await result.columns()));
+    yield formatter.begin(await result.columns());
     for await (const batch of result) {
       rows += batch.rowCount;
-      await handle.write(formatter.batch(batch));
+      yield formatter.batch(batch);
     }
-    await handle.write(formatter.end());
-    await handle.sync();
+    yield formatter.end();
+  }
+  try {
+    const written = createWriteStream(partial, { flush: true });
+    if (compression === undefined) await pipeline(text, written);
+    else await pipeline(text, createGzip(), written);
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
