@@ -83,10 +83,19 @@ export type Sharding =
   | { readonly kind: 'roundRobin'; readonly shards: number };
 
 /** One version of a table: its columns and the files that hold its rows. Immutable. */
+/** What holds for the values of a column beyond its type. */
+interface ColumnConstraint {
+  readonly notNull: boolean;
+  /** SQL of its default. */
+  readonly default: string | undefined;
+}
+
 export interface TableSnapshot {
   /** The catalog's key: schema-qualified, `main.users`. */
   readonly name: string;
   readonly schema: Schema;
+  /** One a column of the schema, where the table knows of any. */
+  readonly constraints?: readonly ColumnConstraint[] | undefined;
   readonly format: FileFormat | DeltaFormat;
   readonly files: readonly TableFile[];
   /** Exact for Parquet and for Delta with statistics, estimated for text. */

@@ -67,6 +67,22 @@ describe('a table', () => {
     expect(await run('FROM spelled')).toEqual([[1, 'x']]);
   });
 
+  test('is described with what its columns must be, and what they are by default', async () => {
+    await run(
+      `CREATE TABLE told (a INTEGER NOT NULL, "B b" VARCHAR DEFAULT 'it''s', c DATE DEFAULT current_date)`,
+    );
+    expect(await run('DESCRIBE told')).toEqual([
+      ['a', 'INTEGER', 'NO', null, null, null],
+      ['B b', 'VARCHAR', 'YES', null, "'it''s'", null],
+      ['c', 'DATE', 'YES', null, expect.stringMatching(/current_date/i), null],
+    ]);
+    const nullable = `SELECT is_nullable FROM information_schema.columns WHERE table_name = 'told' ORDER BY ordinal_position`;
+    expect(await run(nullable)).toEqual([['NO'], ['YES'], ['YES']]);
+    await run('ALTER TABLE told ALTER COLUMN a DROP NOT NULL');
+    expect(await run(nullable)).toEqual([['YES'], ['YES'], ['YES']]);
+    await run('DROP TABLE told');
+  });
+
   test('is made of a query, partitioned and sharded', async () => {
     expect(
       await run(

@@ -6,6 +6,10 @@ import type { Schema, SqlValue } from '../../types/index.ts';
 export interface ShadowTable {
   readonly schema: Schema;
   readonly rowCount: number;
+  /** One a column: for people who ask what the table is like. */
+  readonly constraints?:
+    | readonly { readonly notNull: boolean; readonly default: string | undefined }[]
+    | undefined;
 }
 
 /** The tables, views and remarks as of one snapshot of the catalog. */

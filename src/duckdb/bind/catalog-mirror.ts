@@ -12,7 +12,7 @@ import { formatType, quoteIdentifier, quoteLiteral, type Schema, type SqlValue }
 import { DuckDbConnection, type StreamedResult } from '../duckdb-connection.ts';
 import { parseDuckDbError, toSkeinDuckDbError } from '../duckdb-error.ts';
 import { fromDuckDbType } from '../duckdb-type.ts';
-import type { BoundCatalogQuery, ShadowTables, ShadowView, SystemRows } from './bound-query.ts';
+import type { BoundCatalogQuery, ShadowTable, ShadowTables, ShadowView, SystemRows } from './bound-query.ts';
 import { searchPath } from './session-settings.ts';
 import { splitTableName, TableSync } from './table-sync.ts';
 import { qualified } from './write-relations.ts';
@@ -43,7 +43,7 @@ export class CatalogMirror {
     this.#clock = clock;
     this.#sync = new TableSync({
       run: (sql) => this.#run(sql),
-      create: (name, schema) => this.#run(`CREATE TABLE ${qualified(name)} (${columnList(schema)})`),
+      create: (name, table) => this.#createTable(name, table),
       dropped: () => {},
       dropStatement: 'DROP TABLE',
     });
@@ -136,6 +136,23 @@ export class CatalogMirror {
 
   async #run(sql: string): Promise<void> {
     await this.#connection.run(sql);
+  }
+
+  async #createTable(name: string, { schema, constraints }: ShadowTable): Promise<void> {
+    const create = `CREATE TABLE ${qualified(name)}`;
+    if (constraints?.some((each) => each.notNull || each.default !== undefined) === true) {
+      const columns = schema.map((column, index) => {
+        const { notNull = false, default: value } = constraints[index] ?? {};
+        return `${columnList([column])}${notNull ? ' NOT NULL' : ''}${value === undefined ? '' : ` DEFAULT (${value})`}`;
+      });
+      // A default that others wrote may be no SQL of DuckDB's: the table is shown without it.
+      const isMade = await this.#run(`${create} (${columns.join(', ')})`).then(
+        () => true,
+        () => false,
+      );
+      if (isMade) return;
+    }
+    await this.#run(`${create} (${columnList(schema)})`);
   }
 
   async #createSystem(name: string, schema: Schema): Promise<void> {

@@ -73,7 +73,7 @@ export class ShadowInstance {
       run: async (sql) => {
         await connection.run(sql);
       },
-      create: (name, schema, rowCount) => this.#createTable(name, schema, rowCount),
+      create: (name, { schema, rowCount }) => this.#createTable(name, schema, rowCount),
       dropped: (name) => {
         this.#tables.delete(name);
       },

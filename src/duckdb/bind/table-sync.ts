@@ -1,10 +1,10 @@
 import { quoteIdentifier, type Schema, sameType } from '../../types/index.ts';
-import type { ShadowTables } from './bound-query.ts';
+import type { ShadowTable, ShadowTables } from './bound-query.ts';
 
 export interface TableSyncTarget {
   readonly run: (sql: string) => Promise<void>;
   /** Makes the table's relation; its schema is there. */
-  readonly create: (name: string, schema: Schema, rowCount: number) => Promise<void>;
+  readonly create: (name: string, table: ShadowTable) => Promise<void>;
   readonly dropped: (name: string) => void;
   readonly dropStatement: 'DROP VIEW' | 'DROP TABLE';
 }
@@ -26,8 +26,7 @@ export class TableSync {
     this.#current = { version: Number.NaN, tables: done };
     for (const [name, table] of [...done]) {
       const next = wanted.tables.get(name);
-      if (next !== undefined && next.rowCount === table.rowCount && sameSchema(next.schema, table.schema))
-        continue;
+      if (next !== undefined && sameTable(next, table)) continue;
       await this.#target.run(`${this.#target.dropStatement} ${qualified(name)}`);
       this.#target.dropped(name);
       done.delete(name);
@@ -39,7 +38,7 @@ export class TableSync {
         await this.#target.run(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
         this.#schemas.add(schema);
       }
-      await this.#target.create(name, table.schema, table.rowCount);
+      await this.#target.create(name, table);
       done.set(name, table);
     }
     this.#current = { version: wanted.version, tables: done };
@@ -54,6 +53,14 @@ export function splitTableName(name: string): readonly [schema: string, table: s
 
 function qualified(name: string): string {
   return splitTableName(name).map(quoteIdentifier).join('.');
+}
+
+function sameTable(a: ShadowTable, b: ShadowTable): boolean {
+  return (
+    a.rowCount === b.rowCount &&
+    sameSchema(a.schema, b.schema) &&
+    JSON.stringify(a.constraints) === JSON.stringify(b.constraints)
+  );
 }
 
 function sameSchema(a: Schema, b: Schema): boolean {

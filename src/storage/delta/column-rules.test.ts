@@ -3,6 +3,7 @@ import { scalar } from '../../types/index.ts';
 import {
   addCheck,
   columnRules,
+  defaultOf,
   differInIdentityOnly,
   dropCheck,
   identityOf,
@@ -52,7 +53,8 @@ describe('columnRules', () => {
 
   it('removes what is set to nothing', () => {
     const field = withComment(withDefault(testField('a', text), "'x'"), 'why');
-    expect(field.metadata).not.toEqual({});
+    expect(defaultOf(field)).toBe("'x'");
+    expect(columnRules([withDefault(testField('a', text), ' ')], {}).defaults).toEqual([]);
     expect(withComment(withDefault(field, undefined), undefined).metadata).toEqual({});
   });
 });

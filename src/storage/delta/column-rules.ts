@@ -67,7 +67,7 @@ export function columnRules(
     invariants: expressions(invariantOf),
     checks: checkConstraints(configuration),
     generated: expressions((field) => textOf(field, generationKey)),
-    defaults: expressions((field) => textOf(field, defaultKey)),
+    defaults: expressions(defaultOf),
     identities: fields.flatMap((field) => {
       const identity = identityOf(field);
       return identity === undefined ? [] : [{ column: field.name, ...identity }];
@@ -121,6 +121,12 @@ export function dropCheck(
 function findCheck(configuration: Readonly<Record<string, string>>, name: string): string | undefined {
   const wanted = (checkPrefix + name).toLowerCase();
   return Object.keys(configuration).find((key) => key.toLowerCase() === wanted);
+}
+
+/** An empty text, as some writers leave it, is no default. */
+export function defaultOf(field: DeltaField): string | undefined {
+  const sql = textOf(field, defaultKey);
+  return sql === undefined || sql.trim() === '' ? undefined : sql;
 }
 
 export function withGeneration(field: DeltaField, sql: string): DeltaField {

@@ -3,6 +3,7 @@ import type { ColumnStatistics } from '../../types/index.ts';
 import type { DeltaColumn, Sharding, StoredField, TableFile, TableSnapshot } from '../table.ts';
 import type { AddAction } from './actions.ts';
 import type { AnalyzedStatistics } from './analyzed-statistics.ts';
+import { defaultOf } from './column-rules.ts';
 import { resolveDataPath } from './data-path.ts';
 import type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta-snapshot.ts';
 import { columnStatistics } from './delta-statistics.ts';
@@ -84,6 +85,7 @@ export function deltaTableSnapshot(
   return {
     name,
     schema: snapshot.schema,
+    constraints: fields.map((field) => ({ notNull: !field.nullable, default: defaultOf(field) })),
     format: { kind: 'delta', columns },
     files,
     rowCount,
