@@ -67,6 +67,19 @@ describe('a table', () => {
     expect(await run('FROM spelled')).toEqual([[1, 'x']]);
   });
 
+  test('cannot be changed while a column has the name of a hidden one, and says so', async () => {
+    await run('CREATE TABLE hiding (_skein_row INTEGER, a INTEGER)');
+    await run('INSERT INTO hiding VALUES (1, 2)');
+    for (const sql of ['UPDATE hiding SET a = 3', 'DELETE FROM hiding WHERE a = 2']) {
+      await expect(run(sql)).rejects.toMatchObject({
+        sqlState: '0A000',
+        message: expect.stringContaining('_skein_row'),
+      });
+    }
+    expect(await run('FROM hiding')).toEqual([[1, 2]]);
+    await run('DROP TABLE hiding');
+  });
+
   test('is described with what its columns must be, and what they are by default', async () => {
     await run(
       `CREATE TABLE told (a INTEGER NOT NULL, "B b" VARCHAR DEFAULT 'it''s', c DATE DEFAULT current_date)`,

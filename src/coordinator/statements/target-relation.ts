@@ -1,3 +1,4 @@
+import { SkeinError, SqlState } from '../../common/index.ts';
 import {
   type AddAction,
   type DeltaSnapshot,
@@ -25,6 +26,7 @@ export interface TargetRelation {
 
 /**
  * @param files those of the table that are read; undefined: all
+ * @throws SkeinError 0A000 where the table has a column of a hidden one's name
  */
 export function targetRelation(
   { snapshot, table }: DeltaTarget,
@@ -53,6 +55,11 @@ function restricted(snapshot: DeltaSnapshot, files: ReadonlySet<AddAction>): Del
 
 function withHiddenColumns(table: TableSnapshot): TableSnapshot {
   if (table.format.kind !== 'delta') throw new Error('a target of changes is a Delta table');
+  const taken = table.schema.find(({ name }) => [fileColumn, rowColumn].includes(name.toLowerCase()));
+  if (taken !== undefined) {
+    const message = `rows cannot be changed in a table with a column ${taken.name}: changes need the name themselves`;
+    throw new SkeinError(SqlState.featureNotSupported, message, { hint: 'Rename the column.' });
+  }
   return {
     ...table,
     schema: [
