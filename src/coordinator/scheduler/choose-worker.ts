@@ -27,8 +27,9 @@ export function countRunning(draft: Draft): Map<WorkerId, number> {
 }
 
 /**
- * The worker that has the task's files near, if it can take the task now; else the least loaded worker that the task has
- * not failed on; ties go round by the state's rotation.
+ * The worker that has the task's files near: the task waits until that one has room, as everybody else would have to
+ * fetch the files first. Where it takes no tasks, or the task has failed on it, and for all other tasks, the least loaded
+ * worker that the task has not failed on; ties go round by the state's rotation.
  */
 export function chooseWorker(
   draft: Draft,
@@ -41,8 +42,10 @@ export function chooseWorker(
   const turned = alive.map((_, index) => alive[(index + draft.rotation) % alive.length] as WorkerId);
   const fresh = turned.filter((worker) => !record.avoid.includes(worker));
   if (fresh.length === 0 && draft.now < record.notBefore) return { kind: 'later', at: record.notBefore };
-  const hasRoom = near !== undefined && (running.get(near) ?? 0) < draft.limits.slotsPerWorker;
-  if (hasRoom && fresh.includes(near)) return { kind: 'worker', worker: near };
+  if (near !== undefined && fresh.includes(near)) {
+    const hasRoom = (running.get(near) ?? 0) < draft.limits.slotsPerWorker;
+    return hasRoom ? { kind: 'worker', worker: near } : { kind: 'busy' };
+  }
   const best = leastLoaded(fresh.length > 0 ? fresh : turned, running, draft.limits.slotsPerWorker);
   return best === undefined ? { kind: 'busy' } : { kind: 'worker', worker: best };
 }

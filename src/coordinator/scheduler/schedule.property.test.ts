@@ -164,15 +164,21 @@ function expectOneWinner(attempts: ReadonlySet<string>): void {
 }
 
 const plans: fc.Arbitrary<SchedulePlan> = fc
-  .array(fc.record({ tasks: fc.integer({ min: 1, max: 3 }), deterministic: fc.boolean(), reads: fc.nat() }), {
-    maxLength: 5,
-  })
+  .array(
+    fc.record({
+      tasks: fc.integer({ min: 1, max: 3 }),
+      deterministic: fc.boolean(),
+      reads: fc.nat(),
+      near: fc.option(fc.array(fc.nat(5), { minLength: 3, maxLength: 3 }), { nil: undefined }),
+    }),
+    { maxLength: 5 },
+  )
   .map((stages) => {
     const read = new Set<number>();
-    const made = stages.map(({ tasks, deterministic, reads }, position) => {
+    const made = stages.map(({ tasks, deterministic, reads, near }, position) => {
       const inputs = Array.from({ length: position }, (_, at) => at).filter((at) => (reads >> at) & 1);
       for (const input of inputs) read.add(input);
-      return { tasks, deterministic, inputs };
+      return { tasks, deterministic, inputs, near: near?.map((index) => workerId(`w${index}`)) };
     });
     const inputs = made.map((_, at) => at).filter((at) => !read.has(at));
     return { stages: [...made, { tasks: 1, inputs, deterministic: true }] };

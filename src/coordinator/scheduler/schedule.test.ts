@@ -3,6 +3,7 @@ import { SkeinError, type WorkerId, workerId } from '../../common/index.ts';
 import { schedule } from './schedule.ts';
 import {
   type AttemptFailure,
+  defaultScheduleLimits,
   initialSchedule,
   type ScheduleEffect,
   type ScheduleEvent,
@@ -34,6 +35,30 @@ describe('a worker that has the files near', () => {
 
   it('gets the task', () => {
     expect(launched(new Run(near(twoStages)).send({ kind: 'started' }))).toEqual([c, a, b]);
+  });
+
+  it('is waited for when it is busy, also by a task that others could take', () => {
+    const slotsPerWorker = defaultScheduleLimits.slotsPerWorker;
+    const leaves = Array.from({ length: slotsPerWorker + 1 }, () => ({
+      tasks: 1,
+      inputs: [],
+      deterministic: true,
+      near: [c],
+    }));
+    const root = { tasks: 1, inputs: [...leaves.keys()], deterministic: true };
+    const run = new Run({ stages: [...leaves, root] });
+    expect(launched(run.start())).toEqual(Array.from({ length: slotsPerWorker }, () => c));
+    expect(launched(run.finish(1))).toEqual([c]);
+  });
+
+  it('is not waited for by a task that failed there', () => {
+    const run = new Run(near(twoStages));
+    run.start();
+    run.fail(0, 0, 0, failure('task', { hostFault: true }));
+    const again = run.all.flatMap((effect) =>
+      effect.kind === 'launchTask' && effect.task === 0 && effect.attempt === 1 ? [effect.worker] : [],
+    );
+    expect(again).toEqual([a]);
   });
 
   it('is passed over when it is gone', () => {
