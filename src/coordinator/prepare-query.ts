@@ -1,10 +1,11 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
-import { assertNever, SkeinError, SqlState, toSkeinError, type WorkerId } from '../common/index.ts';
+import { assertNever, SkeinError, SqlState, toSkeinError } from '../common/index.ts';
 import type { BoundCatalogQuery, BoundQuery, VersionRequest } from '../duckdb/index.ts';
 import type { PlanNode, ScanNode } from '../plan/index.ts';
 import {
   applyRules,
   createEstimator,
+  fileNotes,
   operatorTree,
   type PlannerContext,
   planDistributed,
@@ -21,6 +22,7 @@ import {
   type OriginalQuery,
 } from './execution/build-execution.ts';
 import type { ExecutionPlan, StageDescription } from './execution/execution-plan.ts';
+import type { CapableWorker } from './members/index.ts';
 import type { Binder } from './ports.ts';
 import { pruneScan, pruneTables } from './prune-scan.ts';
 import type { QueryRequest } from './query-service.ts';
@@ -34,7 +36,7 @@ export interface PrepareContext {
   /** Where unqualified names are looked up first. */
   readonly schema: string;
   /** Those that take tasks. */
-  readonly workers: readonly WorkerId[];
+  readonly workers: readonly CapableWorker[];
   /** The only worker is in the coordinator's own process: what it would do, the coordinator can do itself. */
   readonly alone: boolean;
   readonly bypassBytes: number;
@@ -214,7 +216,11 @@ function describePlan(plan: PlanNode, context: PrepareContext): StageDescription
   const pruned = applyRules(plan, planner);
   const estimator = createEstimator(planner);
   return {
-    operators: operatorTree(pruned, (node) => estimator.estimate(node).rows, planner),
+    operators: operatorTree(
+      pruned,
+      (node) => estimator.estimate(node).rows,
+      (scan) => fileNotes(scan, planner),
+    ),
     estimatedRows: estimator.estimate(pruned).rows,
     estimatedBytes: estimator.bytes(pruned),
   };

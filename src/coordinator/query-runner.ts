@@ -7,7 +7,7 @@ import { QueryRun } from './execution/query-run.ts';
 import type { WrittenKeys } from './execution/written-keys.ts';
 import { findVersion } from './find-version.ts';
 import type { KeptResults } from './kept-results.ts';
-import type { Membership } from './members/index.ts';
+import { type Membership, withCapacity } from './members/index.ts';
 import type { Binder, FragmentRunner } from './ports.ts';
 import { type PrepareContext, prepareQuery } from './prepare-query.ts';
 import type { QueryLimits } from './query-limits.ts';
@@ -59,7 +59,7 @@ export class QueryRunner {
       snapshot,
       settings,
       schema,
-      workers: members.map(({ id }) => id),
+      workers: members.map(withCapacity),
       alone: members.length === 1 && members[0]?.inProcess === true,
       bypassBytes: limits.bypassBytes,
       broadcastBytes: limits.broadcastBytes,

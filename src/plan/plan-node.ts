@@ -45,7 +45,7 @@ export interface ScanNode extends NodeBase {
   readonly prune: readonly Expr[];
   /**
    * `all`: every task reads the whole table. `split`: the table's splits are dealt out over the stage's tasks. `shard`:
-   * task i of n reads the files of the shards i, i + n, i + 2n ...
+   * each shard is read whole by one task, the same one for all tables that are divided alike.
    */
   readonly read: 'all' | 'split' | 'shard';
 }

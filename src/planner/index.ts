@@ -1,7 +1,7 @@
 export { mustMergeAsof } from './asof-nulls.ts';
 export { createEstimator, type Estimator } from './estimate.ts';
 export { formatExpr } from './format-expression.ts';
-export { operatorTree } from './operator-tree.ts';
+export { fileNotes, operatorTree } from './operator-tree.ts';
 export { applyRules, planDistributed, planSingle } from './plan-distributed.ts';
 export { planWrite, type WritePlan, type WriteSink } from './plan-write.ts';
 export type {

@@ -1,5 +1,12 @@
 import { assertNever } from '../common/index.ts';
-import { children, type JoinKind, type JoinNode, type OperatorTree, type PlanNode } from '../plan/index.ts';
+import {
+  children,
+  type JoinKind,
+  type JoinNode,
+  type OperatorTree,
+  type PlanNode,
+  type ScanNode,
+} from '../plan/index.ts';
 import type { Schema } from '../types/index.ts';
 import { conjuncts } from './expressions.ts';
 import { formatAggregate, formatExpr, formatSortKey, formatWindow } from './format-expression.ts';
@@ -8,20 +15,25 @@ import type { PlannerContext } from './stage-plan.ts';
 /**
  * The operators of a plan or a fragment for EXPLAIN.
  * @param estimate rows a node is thought to give
- * @param context tells which files scans read
+ * @param notes more to say of a scan, after its own details
  */
 export function operatorTree(
   node: PlanNode,
   estimate?: (node: PlanNode) => number | undefined,
-  context?: Pick<PlannerContext, 'table'>,
+  notes?: (scan: ScanNode) => readonly string[],
 ): OperatorTree {
-  const files = node.kind === 'scan' ? context?.table(node.table).prunedScan?.(node).note : undefined;
   return {
     kind: kindOf(node),
-    details: [...detailsOf(node), ...(files === undefined ? [] : [files])],
+    details: [...detailsOf(node), ...(node.kind === 'scan' ? (notes?.(node) ?? []) : [])],
     estimatedRows: estimate?.(node),
-    children: children(node).map((child) => operatorTree(child, estimate, context)),
+    children: children(node).map((child) => operatorTree(child, estimate, notes)),
   };
+}
+
+/** Which files a scan reads, where it can leave out some. */
+export function fileNotes(scan: ScanNode, { table }: Pick<PlannerContext, 'table'>): readonly string[] {
+  const note = table(scan.table).prunedScan?.(scan).note;
+  return note === undefined ? [] : [note];
 }
 
 const joinNames: Readonly<Record<JoinKind, string>> = {

@@ -16,7 +16,7 @@ import {
   scan,
 } from '../../test/support/plans.ts';
 import type { PlanNode } from '../plan/index.ts';
-import { operatorTree } from './operator-tree.ts';
+import { fileNotes, operatorTree } from './operator-tree.ts';
 import { planDistributed } from './plan-distributed.ts';
 import type { PlannerContext } from './stage-plan.ts';
 import { validatePlan } from './validate-plan.ts';
@@ -214,6 +214,6 @@ test('a scan of one file is one task, and says which files it reads', () => {
   const pruned = contextOf({ big: { schema: big.schema, prunedScan } });
   const [stage] = planDistributed(filter(big, eq(col(0), int(1))), pruned).stages;
   expect(stage?.tasks).toEqual({ kind: 'single' });
-  const tree = operatorTree(stage?.fragment ?? big, undefined, pruned);
+  const tree = operatorTree(stage?.fragment ?? big, undefined, (scan) => fileNotes(scan, pruned));
   expect(tree.children[0]?.details.at(-1)).toBe('files 1 of 90 (partition 89)');
 });

@@ -1,44 +1,92 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { dealNear } from './deal-near.ts';
-import type { Split, TableSnapshot } from './table.ts';
+import { describe, expect, test } from 'vitest';
+import { dealNear, type ShardHomes } from './deal-near.ts';
+import { eachRowOnce, filesOf, type TestFile } from './fake-files.ts';
+import type { WeightedWorker } from './sharding/rendezvous.ts';
+import type { Split } from './table.ts';
 
-function table(paths: readonly string[]): TableSnapshot {
-  return {
-    name: 'main.t',
-    schema: [],
-    format: { kind: 'delta', columns: [] },
-    files: paths.map((path) => ({ path, bytes: 100, modifiedMs: undefined, rowGroups: undefined })),
-    rowCount: 0,
-    bytes: 0,
-  };
-}
-
-const names = (count: number, from = 0) =>
-  Array.from({ length: count }, (_, index) => `s3://b/${index + from}`);
+const fleetOf = (count: number, weight = 1): WeightedWorker[] =>
+  Array.from({ length: count }, (_, index) => ({ id: `w${index}`, weight }));
+const names = (count: number, from = 0): TestFile[] =>
+  Array.from({ length: count }, (_, index) => ({ path: `s3://b/${index + from}` }));
 const owners = (tasks: readonly (readonly Split[])[]) =>
   new Map(tasks.flatMap((splits, task) => splits.map(({ path }) => [path, task])));
+const loads = (tasks: readonly (readonly Split[])[]) =>
+  tasks.map((splits) => splits.reduce((bytes, split) => bytes + split.bytes, 0));
 
-test('every file is in exactly one task', () => {
+const files = fc
+  .array(
+    fc.record({
+      groups: fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 6 }),
+      shard: fc.nat(7),
+    }),
+    { maxLength: 40 },
+  )
+  .map((all) => all.map((file, index): TestFile => ({ ...file, path: `/t/${index}` })));
+const fleet = fc
+  .array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 7 })
+  .map((weights) => weights.map((weight, index): WeightedWorker => ({ id: `w${index}`, weight })));
+
+test('every row is in exactly one split, sharded or not', () => {
   fc.assert(
-    fc.property(
-      fc.uniqueArray(fc.string(), { maxLength: 60 }),
-      fc.integer({ min: 1, max: 7 }),
-      (paths, count) => {
-        const tasks = dealNear(table(paths), names(count));
-        expect(tasks).toHaveLength(count);
-        const dealt = tasks.flat().map(({ path }) => path);
-        expect(dealt.toSorted()).toEqual(paths.toSorted());
-      },
-    ),
+    fc.property(files, fleet, fc.boolean(), fc.nat(1e6), (all, workers, sharded, bytes) => {
+      const homes: ShardHomes = {
+        workers: Array.from({ length: 8 }, (_, shard) => (shard * 5) % workers.length),
+        bytes,
+      };
+      const tasks = dealNear(filesOf(all), workers, sharded ? homes : undefined);
+      expect(tasks).toHaveLength(workers.length);
+      eachRowOnce(all, tasks);
+    }),
   );
 });
 
 test('workers keep most of their files when some come and go, and none has too many', () => {
-  const workers = ['a', 'b', 'c', 'd'];
-  const before = dealNear(table(names(1000)), workers);
+  const workers = fleetOf(4);
+  const before = dealNear(filesOf(names(1000)), workers);
   for (const splits of before) expect(splits.length).toBeLessThanOrEqual(301);
-  const after = owners(dealNear(table(names(1000, 100)), workers));
+  const after = owners(dealNear(filesOf(names(1000, 100)), workers));
   const stayed = [...owners(before)].filter(([path, task]) => after.get(path) === task);
   expect(stayed.length).toBeGreaterThan(800);
+});
+
+test('a worker that is twice as able takes twice as much', () => {
+  const [small = 0, big = 0] = loads(
+    dealNear(filesOf(names(3000)), [
+      { id: 'small', weight: 1 },
+      { id: 'big', weight: 2 },
+    ]),
+  );
+  expect(big / small).toBeGreaterThan(1.6);
+  expect(big / small).toBeLessThan(2.4);
+});
+
+test('few files are cut, so that all workers have something to do', () => {
+  const all = [{ path: 's3://b/one', groups: [10, 10, 10, 10, 10, 10] }];
+  expect(loads(dealNear(filesOf(all), fleetOf(3)))).toEqual([2000, 2000, 2000]);
+});
+
+describe('of a sharded table', () => {
+  const homes = (workers: readonly number[], bytes: number): ShardHomes => ({ workers, bytes });
+  const eight = Array.from({ length: 8 }, (_, shard): TestFile => ({ path: `/t/${shard}`, shard }));
+
+  test('files are read where their shard is', () => {
+    const placed = [2, 0, 1, 1, 0, 2, 0, 1];
+    const tasks = dealNear(filesOf(eight), fleetOf(3), homes(placed, 800));
+    expect(owners(tasks)).toEqual(new Map(placed.map((worker, shard) => [`/t/${shard}`, worker])));
+  });
+
+  test('what is more than a share of a heavy shard is read elsewhere', () => {
+    const heavy = [{ path: '/t/heavy', shard: 0, groups: [10, 10, 10, 10, 10, 10, 10, 10] }];
+    const light = [1, 2, 3].map((shard): TestFile => ({ path: `/t/${shard}`, shard, groups: [10] }));
+    const tasks = dealNear(filesOf([...heavy, ...light]), fleetOf(4), homes([0, 1, 2, 3], 11_000));
+    expect(Math.max(...loads(tasks))).toBeLessThanOrEqual(4000);
+    expect(tasks[0]?.[0]).toMatchObject({ path: '/t/heavy', firstRow: 0 });
+  });
+
+  test('a share of all of the table is room for the few files of a shard that a query wants', () => {
+    const one = [{ path: '/t/1', shard: 1, groups: [10, 10] }];
+    expect(loads(dealNear(filesOf(one), fleetOf(4), homes([0, 3], 16_000)))).toEqual([0, 0, 0, 2000]);
+    expect(loads(dealNear(filesOf(one), fleetOf(2), homes([0, 1], 1600)))).toEqual([1000, 1000]);
+  });
 });

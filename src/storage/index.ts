@@ -1,5 +1,5 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
-export { dealNear } from './deal-near.ts';
+export { dealNear, type ShardHomes } from './deal-near.ts';
 export type {
   AddAction,
   CdcAction,
@@ -78,7 +78,9 @@ export {
 } from './range-cache/range-cache.ts';
 export { rangeShardSql } from './sharding/range-shard.ts';
 export { shardClass } from './sharding/shard-class.ts';
-export { hashShardSql } from './sharding/shard-hash-sql.ts';
+export { countShards } from './sharding/shard-group.ts';
+export { hashShardSql, shardTaskSql } from './sharding/shard-hash-sql.ts';
+export { ShardPlacement } from './sharding/shard-placement.ts';
 export { fieldIds, storedExpression } from './stored-sql.ts';
 export type {
   DeltaColumn,

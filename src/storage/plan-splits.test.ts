@@ -1,23 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { eachRowOnce, filesOf, type TestFile } from './fake-files.ts';
 import { countSplits, dealShards, dealSplits } from './plan-splits.ts';
-import type { TableSnapshot } from './table.ts';
 
-function table(files: readonly (readonly number[] | undefined)[]): TableSnapshot {
-  return {
-    name: 'main.t',
-    schema: [],
-    format: { kind: 'parquet', options: {}, hive: undefined },
-    files: files.map((rowGroups, index) => ({
-      path: `/d/${index}`,
-      bytes: 100 * (rowGroups?.reduce((sum, rows) => sum + rows, 0) ?? 1),
-      modifiedMs: 0,
-      rowGroups,
-    })),
-    rowCount: 0,
-    bytes: 0,
-  };
-}
+const table = (groups: readonly (readonly number[] | undefined)[]) => filesOf(named(groups));
+const named = (groups: readonly (readonly number[] | undefined)[]) =>
+  groups.map((rows, index): TestFile => ({ path: `/d/${index}`, groups: rows }));
 
 test('every row of every file is in exactly one split, whatever the shape', () => {
   const groups = fc.option(fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 8 }), { nil: undefined });
@@ -25,18 +13,7 @@ test('every row of every file is in exactly one split, whatever the shape', () =
     fc.property(fc.array(groups, { maxLength: 6 }), fc.integer({ min: 1, max: 9 }), (files, count) => {
       const tasks = dealSplits(table(files), count);
       expect(tasks).toHaveLength(count);
-      files.forEach((rowGroups, index) => {
-        const splits = tasks.flat().filter((split) => split.path === `/d/${index}`);
-        if (splits.some((split) => split.firstRow === undefined)) {
-          expect(splits).toHaveLength(1);
-          return;
-        }
-        const rows = splits.flatMap((split) =>
-          Array.from({ length: split.rowCount ?? 0 }, (_, row) => (split.firstRow ?? 0) + row),
-        );
-        const total = (rowGroups ?? []).reduce((sum, group) => sum + group, 0);
-        expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: total }, (_, row) => row));
-      });
+      eachRowOnce(named(files), tasks);
     }),
   );
 });
@@ -48,38 +25,20 @@ test('equal row groups are dealt out evenly and joined where they touch', () => 
   expect(countSplits(table([[10, 10], undefined]))).toBe(3);
 });
 
-function deltaTable(files: readonly { bytes: number; shard?: number }[]): TableSnapshot {
-  return {
-    ...table([]),
-    files: files.map(({ bytes, shard }, index) => ({
-      path: `/d/${index}`,
-      bytes,
-      modifiedMs: undefined,
-      rowGroups: undefined,
-      delta: {
-        rowCount: undefined,
-        partitionValues: [],
-        deletionVector: undefined,
-        stats: undefined,
-        shard,
-        crc32: undefined,
-      },
-    })),
-  };
-}
-
-test('shards go to tasks in turn, each with all of its files', () => {
+test('each file is in the task of its shard, whole', () => {
   const shards = fc.array(fc.nat(20), { maxLength: 40 });
+  const placed = fc.array(fc.nat(8), { minLength: 21, maxLength: 21 });
   fc.assert(
-    fc.property(shards, fc.integer({ min: 1, max: 9 }), (files, count) => {
-      const tasks = dealShards(deltaTable(files.map((shard) => ({ bytes: 1, shard }))), count);
-      expect(tasks).toHaveLength(count);
-      const dealt = tasks.flatMap((splits, task) =>
-        splits.map(({ path }) => ({ task, file: Number(path.slice(3)) })),
-      );
-      expect(dealt.map(({ file }) => file).toSorted((a, b) => a - b)).toEqual([...files.keys()]);
-      for (const { task, file } of dealt) expect(task).toBe((files[file] ?? 0) % count);
+    fc.property(shards, placed, (files, tasks) => {
+      const all = files.map((shard, index): TestFile => ({ path: `/d/${index}`, shard, groups: [5, 5] }));
+      const dealt = dealShards(filesOf(all), tasks, 9);
+      expect(dealt).toHaveLength(9);
+      eachRowOnce(all, dealt);
+      dealt.forEach((splits, task) => {
+        for (const { path } of splits) expect(tasks[files[Number(path.slice(3))] ?? -1]).toBe(task);
+      });
     }),
   );
-  expect(() => dealShards(deltaTable([{ bytes: 1 }]), 2)).toThrow('/d/0');
+  expect(() => dealShards(filesOf([{ path: '/d/0' }]), [0], 2)).toThrow('/d/0');
+  expect(() => dealShards(filesOf([{ path: '/d/0', shard: 3 }]), [0], 2)).toThrow('shard 3');
 });

@@ -41,29 +41,38 @@ export function dealSplits(table: TableSnapshot, count: number): readonly (reado
 }
 
 /**
- * Deals whole files out by their shard: task i of n gets the shards i, i + n, i + 2n ... Every row is in exactly one split.
- * @throws Error when a file says no shard: such a table is not to be read by its shards
+ * Deals whole files out by their shard. Every row is in exactly one split.
+ * @param tasks by shard, the task that reads all of it
+ * @returns `count` lists
+ * @throws Error when a file says no shard, or one that no task reads: such a table is not to be read by its shards
  */
-export function dealShards(table: TableSnapshot, count: number): readonly (readonly Split[])[] {
-  const tasks: Split[][] = Array.from({ length: count }, () => []);
+export function dealShards(
+  table: TableSnapshot,
+  tasks: readonly number[],
+  count: number,
+): readonly (readonly Split[])[] {
+  const dealt: Split[][] = Array.from({ length: count }, () => []);
   for (const file of table.files) {
     const shard = file.delta?.shard;
     assert(shard !== undefined, `${file.path} is in no shard`);
-    tasks[shard % count]?.push(wholeFile(file));
+    const splits = dealt[tasks[shard] ?? -1];
+    assert(splits !== undefined, `no task reads shard ${shard} of ${file.path}`);
+    splits.push(wholeSplit(file));
   }
-  return tasks;
+  return dealt;
 }
 
 /** Every row of the table, file by file. */
 export function wholeSplits(table: TableSnapshot): readonly Split[] {
-  return table.files.map(wholeFile);
+  return table.files.map(wholeSplit);
 }
 
-function wholeFile({ path, bytes }: TableFile): Split {
+export function wholeSplit({ path, bytes }: TableFile): Split {
   return { path, firstRow: undefined, rowCount: undefined, bytes };
 }
 
-function fileUnits(file: TableFile): readonly Unit[] {
+/** The pieces of a file, in order. */
+export function fileUnits(file: TableFile): readonly Unit[] {
   const groups = file.rowGroups;
   if (groups === undefined || groups.length <= 1) {
     return [{ path: file.path, firstRow: undefined, rowCount: undefined, bytes: file.bytes }];
@@ -77,7 +86,8 @@ function fileUnits(file: TableFile): readonly Unit[] {
   });
 }
 
-function appendUnit(splits: Split[], unit: Unit): void {
+/** Adds a piece to a task's splits: to the last one, where it goes on from there. */
+export function appendUnit(splits: Split[], unit: Unit): void {
   const last = splits.at(-1);
   const continues =
     last !== undefined &&

@@ -1,4 +1,4 @@
-import { assertNever, type WorkerId } from '../../common/index.ts';
+import { assertNever } from '../../common/index.ts';
 import { printScalar, printSql } from '../../duckdb/index.ts';
 import {
   type OperatorTree,
@@ -11,6 +11,7 @@ import {
   createEstimator,
   type DistributedPlan,
   type Estimator,
+  fileNotes,
   formatExpr,
   mustMergeAsof,
   operatorTree,
@@ -19,17 +20,17 @@ import {
   type WritePlan,
 } from '../../planner/index.ts';
 import {
-  dealNear,
-  dealShards,
-  dealSplits,
-  hashShardSql,
+  ShardPlacement,
+  shardTaskSql,
   type TableSnapshot,
   type TableWrite,
   wholeSplits,
   writtenFileColumns,
 } from '../../storage/index.ts';
 import { type Schema, wireType } from '../../types/index.ts';
+import type { CapableWorker } from '../members/index.ts';
 import { pruneScan } from '../prune-scan.ts';
+import { type Dealing, type DealtScan, dealScan, nearTo, placeNotes } from './deal-scan.ts';
 import type {
   ExecutionInput,
   ExecutionOutput,
@@ -43,24 +44,25 @@ type Tables = ReadonlyMap<string, TableSnapshot>;
 
 /**
  * Turns a distributed plan into SQL and dealt splits.
- * @param workers that take tasks: each keeps the files that it has cached, where there are as many tasks as workers
+ * @param workers that take tasks: task i of every parallel stage reads what is near the worker i, in order of their ids
  */
 export function buildExecution(
   plan: DistributedPlan,
   tables: Tables,
   columns: Schema,
   context: PlannerContext,
-  workers: readonly WorkerId[],
+  workers: readonly CapableWorker[],
 ): ExecutionPlan {
   const all = [...plan.stages, plan.root];
   const rows = new Map(all.map((stage) => [stage.id, stage.estimatedRows]));
+  const inOrder = workers.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const estimator = once(() => createEstimator(context, rows));
   const stages: StageContext = {
     positions: new Map(all.map((stage, position) => [stage.id, position])),
     tables,
     estimator,
     context,
-    workers: workers.toSorted(),
+    dealing: { workers: inOrder, placement: new ShardPlacement(inOrder) },
   };
   return {
     columns,
@@ -126,7 +128,7 @@ export function buildWrite(
   tables: Tables,
   write: TableWrite,
   context: PlannerContext,
-  workers: readonly WorkerId[],
+  workers: readonly CapableWorker[],
 ): ExecutionPlan {
   const built = buildExecution(plan, tables, writtenFileColumns, context, workers);
   return {
@@ -234,37 +236,39 @@ interface StageContext {
   readonly tables: Tables;
   readonly estimator: () => Estimator;
   readonly context: PlannerContext;
-  /** In an order that is the same for every query. */
-  readonly workers: readonly WorkerId[];
+  readonly dealing: Dealing;
 }
 
 function buildStage(stage: StagePlan, root: boolean, shared: StageContext): ExecutionStage {
-  const { estimator, context, workers } = shared;
+  const { estimator, context, dealing } = shared;
   const taskCount = stage.tasks.kind === 'parallel' ? stage.tasks.count : 1;
   const names = nameLeaves(stage.fragment);
+  const scans = [...names.keys()].flatMap((leaf) => (leaf.kind === 'scan' ? [dealtScan(leaf, shared)] : []));
   const inputs = [...names].map(([leaf, name]) => buildInput(leaf, name, taskCount, shared));
-  const isNear =
-    taskCount === workers.length && inputs.some((input) => input.kind === 'scan' && isRemote(input.table));
   return {
     id: stage.id,
     sql: printSql(stage.fragment, (leaf) => names.get(leaf) ?? unnamed(leaf)),
     inputs: uniqueByName(inputs),
     columns: stage.fragment.schema,
-    output: root ? { kind: 'result' } : buildOutput(stage),
+    output: root ? { kind: 'result' } : buildOutput(stage, dealing),
     taskCount,
-    near: isNear ? workers : undefined,
+    near: nearTo(scans, taskCount, dealing),
     deterministic: stage.deterministic,
     ...(mustMergeAsof(stage.fragment) ? { settings: { asof_loop_join_threshold: '0' } } : {}),
     ordered: stage.ordered,
     describe: once(() => ({
-      operators: operatorTree(stage.fragment, (node) => estimator().estimate(node).rows, context),
+      operators: operatorTree(
+        stage.fragment,
+        (node) => estimator().estimate(node).rows,
+        (node) => [...fileNotes(node, context), ...placeNotes(dealtScan(node, shared), taskCount, dealing)],
+      ),
       estimatedRows: stage.estimatedRows,
       estimatedBytes: stage.estimatedBytes,
     })),
   };
 }
 
-function buildOutput({ output, fragment }: StagePlan): ExecutionOutput {
+function buildOutput({ output, fragment }: StagePlan, { placement }: Dealing): ExecutionOutput {
   switch (output.kind) {
     case 'gather':
       return { kind: 'gather' };
@@ -277,7 +281,7 @@ function buildOutput({ output, fragment }: StagePlan): ExecutionOutput {
         keys,
         labels: output.keys.map((key) => formatExpr(key, fragment.schema)),
         partitions,
-        ...(shards === undefined ? {} : { placedBy: hashShardSql(keys, types, shards) }),
+        ...(shards === undefined ? {} : { placedBy: shardTaskSql(keys, types, placement.ofHash(shards)) }),
       };
     }
     default:
@@ -321,47 +325,20 @@ function uniqueByName(inputs: readonly ExecutionInput[]): readonly ExecutionInpu
   return [...new Map(inputs.map((input) => [input.name, input])).values()];
 }
 
-function buildInput(
-  leaf: Leaf,
-  name: string,
-  taskCount: number,
-  { positions, tables, workers }: StageContext,
-): ExecutionInput {
+function buildInput(leaf: Leaf, name: string, taskCount: number, shared: StageContext): ExecutionInput {
   if (leaf.kind === 'stageInput') {
-    const stage = positions.get(leaf.stage);
+    const stage = shared.positions.get(leaf.stage);
     if (stage === undefined) throw new Error(`no stage ${leaf.stage}`);
     return { kind: 'stage', name, stage, read: leaf.read };
   }
-  const { table } = pruneScan(tableOf(tables, leaf.table), leaf);
-  const splits = splitsOf(leaf, table, taskCount, workers);
-  return { kind: 'scan', name, table, columns: scanColumns(leaf), splits };
+  const scan = dealtScan(leaf, shared);
+  const splits = dealScan(scan, taskCount, shared.dealing);
+  return { kind: 'scan', name, table: scan.table, columns: scanColumns(leaf), splits };
 }
 
-/** By task. */
-function splitsOf(
-  { read }: ScanNode,
-  table: TableSnapshot,
-  taskCount: number,
-  workers: readonly WorkerId[],
-): ScanInput['splits'] {
-  if (taskCount === 1) return [wholeSplits(table)];
-  switch (read) {
-    case 'all':
-      return Array.from({ length: taskCount }, () => wholeSplits(table));
-    case 'split':
-      return isRemote(table) && workers.length === taskCount
-        ? dealNear(table, workers)
-        : dealSplits(table, taskCount);
-    case 'shard':
-      return dealShards(table, taskCount);
-    default:
-      return assertNever(read);
-  }
-}
-
-/** True where workers keep parts of the files on their own disks. */
-function isRemote({ files }: TableSnapshot): boolean {
-  return files.some(({ path }) => !path.startsWith('/'));
+function dealtScan(node: ScanNode, { tables }: StageContext): DealtScan {
+  const whole = tableOf(tables, node.table);
+  return { node, whole, table: pruneScan(whole, node).table };
 }
 
 /** Where the fragment needs only the number of rows, some column has to be read. */

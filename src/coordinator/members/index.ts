@@ -1,3 +1,4 @@
+export { type CapableWorker, withCapacity } from './capacity.ts';
 export type { Member } from './member.ts';
 export {
   defaultMembershipLimits,

@@ -29,6 +29,18 @@ export function hashShardSql(columns: readonly string[], types: readonly SqlType
   return `CAST(${shardHashSql(columns, types)} % ${ubigint(BigInt(shards))} AS INTEGER)`;
 }
 
+/**
+ * The task that reads the row's shard, as an INTEGER expression.
+ * @param tasks by shard
+ */
+export function shardTaskSql(
+  columns: readonly string[],
+  types: readonly SqlType[],
+  tasks: readonly number[],
+): string {
+  return `([${tasks.join(', ')}])[${hashShardSql(columns, types, tasks.length)} + 1]`;
+}
+
 /** A UBIGINT that is the residue, or the residue and the prime; NULL for NULL. */
 function residueSql(column: string, type: SqlType): string {
   switch (shardClass(type)) {
