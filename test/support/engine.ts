@@ -27,6 +27,8 @@ export interface TestEngineOptions {
   /** By worker: w0, w1 ... */
   readonly faults?: (worker: string) => WorkerFaults;
   readonly openStore?: (location: string) => ObjectStore;
+  /** What a worker says that it has, by its name. Default: 1 thread. */
+  readonly threads?: (worker: string) => number;
 }
 
 /** A coordinator and workers in this process, put together by hand. */
@@ -125,8 +127,8 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     const registration = create(RegisterRequestSchema, {
       workerId: id,
       hostId: hostId(),
-      threads: 1,
-      memoryBytes: BigInt(gigabyte),
+      threads: options.threads?.(id) ?? 1,
+      memoryBytes: BigInt(gigabyte * (options.threads?.(id) ?? 1)),
       duckdbVersion: DuckDb.version(),
       protocolVersion,
       pid: process.pid,

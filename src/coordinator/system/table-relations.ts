@@ -1,7 +1,14 @@
 import type { CatalogSnapshot, OpenedTable } from '../../catalog/index.ts';
 import { mapConcurrently } from '../../common/index.ts';
-import type { Sharding, TableFile, TableSnapshot } from '../../storage/index.ts';
+import {
+  countShards,
+  type Sharding,
+  ShardPlacement,
+  type TableFile,
+  type TableSnapshot,
+} from '../../storage/index.ts';
 import type { SqlValue } from '../../types/index.ts';
+import { withCapacity } from '../members/index.ts';
 import { columns, type SystemTable } from './system-table.ts';
 
 const tableName = { table_schema: 'VARCHAR', table_name: 'VARCHAR' } as const;
@@ -85,39 +92,39 @@ export const systemFiles: SystemTable = {
   },
 };
 
-/** One row a shard of a sharded table. */
+/** One row a shard of a sharded table, and the worker that reads it as the workers are now. */
 export const systemShards: SystemTable = {
   name: 'shards',
   schema: columns({
     ...tableName,
     shard: 'INTEGER',
     sharding: 'VARCHAR',
+    worker_id: 'VARCHAR',
+    url: 'VARCHAR',
+    range_from: 'VARCHAR',
+    range_before: 'VARCHAR',
     files: 'BIGINT',
     row_count: 'BIGINT',
     bytes: 'BIGINT',
   }),
-  async rows({ snapshot }) {
-    return readable(await snapshot()).flatMap(({ origin, table }) => {
+  async rows({ snapshot, workers }) {
+    const [seen, all] = await Promise.all([snapshot(), workers()]);
+    const alive = all.filter(({ state }) => state === 'alive');
+    const placement = alive.length === 0 ? undefined : new ShardPlacement(alive.map(withCapacity));
+    return readable(seen).flatMap(({ origin, table }) => {
       const { sharding } = table;
       if (sharding === undefined) return [];
-      const shards = Array.from({ length: countShards(sharding) }, () => ({ files: 0, rows: 0, bytes: 0 }));
-      for (const file of table.files) {
-        const shard = shards[file.delta?.shard ?? -1];
-        if (shard === undefined) continue;
-        shard.files += 1;
-        shard.rows += (allRows(file) ?? 0) - (file.delta?.deletionVector?.cardinality ?? 0);
-        shard.bytes += file.bytes;
-      }
+      const homes = placement?.ofTable(sharding, table);
       const how = describeSharding(sharding, table);
-      return shards.map(({ files, rows, bytes }, index) => [
-        origin.schema,
-        origin.name,
-        index,
-        how,
-        files,
-        rows,
-        bytes,
-      ]);
+      return sumShards(sharding, table).map(({ files, rows, bytes }, shard) => {
+        const worker = alive[homes?.[shard] ?? -1];
+        const [from, before] = rangeOf(sharding, shard);
+        return [
+          ...[origin.schema, origin.name, shard, how],
+          ...[worker?.id ?? null, worker?.url ?? null, from, before],
+          ...[files, rows, bytes],
+        ];
+      });
     });
   },
 };
@@ -177,8 +184,32 @@ function partitionNames({ schema, format }: TableSnapshot): readonly string[] {
   return names;
 }
 
-function countShards(sharding: Sharding): number {
-  return sharding.kind === 'range' ? sharding.splits.length + 1 : sharding.shards;
+interface ShardSum {
+  files: number;
+  rows: number;
+  bytes: number;
+}
+
+/** By shard, what lies in it. */
+function sumShards(sharding: Sharding, { files }: TableSnapshot): readonly ShardSum[] {
+  const sums = Array.from(
+    { length: countShards(sharding) },
+    (): ShardSum => ({ files: 0, rows: 0, bytes: 0 }),
+  );
+  for (const file of files) {
+    const sum = sums[file.delta?.shard ?? -1];
+    if (sum === undefined) continue;
+    sum.files += 1;
+    sum.rows += (allRows(file) ?? 0) - (file.delta?.deletionVector?.cardinality ?? 0);
+    sum.bytes += file.bytes;
+  }
+  return sums;
+}
+
+/** The least value of a range shard and the one that it ends before; null: without bound, or no range. */
+function rangeOf(sharding: Sharding, shard: number): readonly [string | null, string | null] {
+  if (sharding.kind !== 'range') return [null, null];
+  return [sharding.splits[shard - 1] ?? null, sharding.splits[shard] ?? null];
 }
 
 /** As the clause of CREATE TABLE has it. */
