@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dealNear, type ShardHomes } from './deal-near.ts';
+import { dealNear } from './deal-near.ts';
 import { eachRowOnce, filesOf, type TestFile } from './fake-files.ts';
 import type { WeightedWorker } from './sharding/rendezvous.ts';
 import type { Split } from './table.ts';
@@ -29,11 +29,8 @@ const fleet = fc
 
 test('every row is in exactly one split, sharded or not', () => {
   fc.assert(
-    fc.property(files, fleet, fc.boolean(), fc.nat(1e6), (all, workers, sharded, bytes) => {
-      const homes: ShardHomes = {
-        workers: Array.from({ length: 8 }, (_, shard) => (shard * 5) % workers.length),
-        bytes,
-      };
+    fc.property(files, fleet, fc.boolean(), (all, workers, sharded) => {
+      const homes = Array.from({ length: 8 }, (_, shard) => (shard * 5) % workers.length);
       const tasks = dealNear(filesOf(all), workers, sharded ? homes : undefined);
       expect(tasks).toHaveLength(workers.length);
       eachRowOnce(all, tasks);
@@ -67,26 +64,19 @@ test('few files are cut, so that all workers have something to do', () => {
 });
 
 describe('of a sharded table', () => {
-  const homes = (workers: readonly number[], bytes: number): ShardHomes => ({ workers, bytes });
   const eight = Array.from({ length: 8 }, (_, shard): TestFile => ({ path: `/t/${shard}`, shard }));
 
   test('files are read where their shard is', () => {
     const placed = [2, 0, 1, 1, 0, 2, 0, 1];
-    const tasks = dealNear(filesOf(eight), fleetOf(3), homes(placed, 800));
+    const tasks = dealNear(filesOf(eight), fleetOf(3), placed);
     expect(owners(tasks)).toEqual(new Map(placed.map((worker, shard) => [`/t/${shard}`, worker])));
   });
 
   test('what is more than a share of a heavy shard is read elsewhere', () => {
     const heavy = [{ path: '/t/heavy', shard: 0, groups: [10, 10, 10, 10, 10, 10, 10, 10] }];
     const light = [1, 2, 3].map((shard): TestFile => ({ path: `/t/${shard}`, shard, groups: [10] }));
-    const tasks = dealNear(filesOf([...heavy, ...light]), fleetOf(4), homes([0, 1, 2, 3], 11_000));
+    const tasks = dealNear(filesOf([...heavy, ...light]), fleetOf(4), [0, 1, 2, 3]);
     expect(Math.max(...loads(tasks))).toBeLessThanOrEqual(4000);
     expect(tasks[0]?.[0]).toMatchObject({ path: '/t/heavy', firstRow: 0 });
-  });
-
-  test('a share of all of the table is room for the few files of a shard that a query wants', () => {
-    const one = [{ path: '/t/1', shard: 1, groups: [10, 10] }];
-    expect(loads(dealNear(filesOf(one), fleetOf(4), homes([0, 3], 16_000)))).toEqual([0, 0, 0, 2000]);
-    expect(loads(dealNear(filesOf(one), fleetOf(2), homes([0, 1], 1600)))).toEqual([1000, 1000]);
   });
 });

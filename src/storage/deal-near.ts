@@ -17,27 +17,19 @@ interface Taker {
   readonly splits: Split[];
 }
 
-/** Where the shards of a table are. */
-export interface ShardHomes {
-  /** By shard, the position of its worker. */
-  readonly workers: readonly number[];
-  /** A worker takes up to its share of so many bytes of its own shards. */
-  readonly bytes: number;
-}
-
 /**
  * Deals the table's rows out over workers so that a worker mostly gets those that it had before, whatever files came or
  * went: a file of a shard goes to the worker of its shard, another by rendezvous hashing of its path, up to a fair share
  * of the bytes and a little more; what is beyond goes elsewhere, by row groups. Every row is in exactly one split.
- * @param homes of a sharded table
+ * @param homes of a sharded table: by shard, the position of its worker
  * @returns a list a worker, in their order
  */
 export function dealNear(
   { files }: TableSnapshot,
   workers: readonly WeightedWorker[],
-  homes?: ShardHomes,
+  homes?: readonly number[],
 ): readonly (readonly Split[])[] {
-  const bytes = homes?.bytes ?? files.reduce((sum, file) => sum + file.bytes, 0);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const weights = workers.reduce((sum, { weight }) => sum + weight, 0);
   const slack = homes !== undefined || files.length >= workers.length * manyFiles ? overload : 1;
   const takers = workers.map(({ id, weight }): Taker => {
@@ -45,7 +37,7 @@ export function dealNear(
     return { weight, hash: textHash(id), room, load: 0, splits: [] };
   });
   for (const file of files) {
-    const home = takers[homes?.workers[file.delta?.shard ?? -1] ?? -1];
+    const home = takers[homes?.[file.delta?.shard ?? -1] ?? -1];
     dealFile(file, home, takers);
   }
   return takers.map(({ splits }) => splits);

@@ -1,5 +1,5 @@
 export { dataFileKey, keyOfPath, pathOfKey } from './data-file-name.ts';
-export { dealNear, type ShardHomes } from './deal-near.ts';
+export { dealNear } from './deal-near.ts';
 export type {
   AddAction,
   CdcAction,

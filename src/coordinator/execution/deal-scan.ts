@@ -4,7 +4,6 @@ import {
   dealNear,
   dealShards,
   dealSplits,
-  type ShardHomes,
   type ShardPlacement,
   type Split,
   type TableSnapshot,
@@ -88,16 +87,61 @@ function isPlaced({ whole, table }: DealtScan): boolean {
   return whole.sharding !== undefined || isRemote(table);
 }
 
-function dealPlaced(
-  { whole, table }: DealtScan,
+function dealPlaced({ whole, table }: DealtScan, dealing: Dealing): readonly (readonly Split[])[] {
+  const { workers, placement } = dealing;
+  if (isRemote(table)) return dealCached(whole, table, dealing);
+  return dealNear(table, workers, whole.sharding && placement.ofTable(whole.sharding, whole));
+}
+
+/** A split of a file, and the task that reads it. */
+interface DealtSplit {
+  readonly task: number;
+  readonly split: Split;
+}
+
+interface KnownDeal {
+  /** The workers it was made for. */
+  readonly workers: string;
+  readonly byPath: ReadonlyMap<string, readonly DealtSplit[]>;
+}
+
+const knownDeals = new WeakMap<TableSnapshot['files'], KnownDeal>();
+
+/**
+ * Where workers cache files, who reads one is decided over all files of the table: a query that wants few of them finds
+ * them where a query that wanted all has left them.
+ */
+function dealCached(
+  whole: TableSnapshot,
+  table: TableSnapshot,
   { workers, placement }: Dealing,
 ): readonly (readonly Split[])[] {
-  const { sharding } = whole;
-  if (sharding === undefined) return dealNear(table, workers);
-  // Where files are cached, a worker reads its own shards also when a query wants only these.
-  const bytes = isRemote(table) ? whole.bytes : table.bytes;
-  const homes: ShardHomes = { workers: placement.ofTable(sharding, whole), bytes };
-  return dealNear(table, workers, homes);
+  const key = JSON.stringify([workers, whole.sharding]);
+  let known = knownDeals.get(whole.files);
+  if (known?.workers !== key) {
+    const homes = whole.sharding && placement.ofTable(whole.sharding, whole);
+    known = { workers: key, byPath: byPath(dealNear(whole, workers, homes)) };
+    knownDeals.set(whole.files, known);
+  }
+  const tasks = workers.map((): Split[] => []);
+  for (const { path } of table.files) {
+    const dealt = known.byPath.get(path);
+    assert(dealt !== undefined, `${path} was dealt with its table`);
+    for (const { task, split } of dealt) tasks[task]?.push(split);
+  }
+  return tasks;
+}
+
+function byPath(tasks: readonly (readonly Split[])[]): KnownDeal['byPath'] {
+  const found = new Map<string, DealtSplit[]>();
+  tasks.forEach((splits, task) => {
+    for (const split of splits) {
+      const own = found.get(split.path);
+      if (own === undefined) found.set(split.path, [{ task, split }]);
+      else own.push({ task, split });
+    }
+  });
+  return found;
 }
 
 function isRemote({ files }: TableSnapshot): boolean {
