@@ -3,11 +3,12 @@ import { sameType } from '../types/index.ts';
 import { isNullGuard, keepAsofNulls } from './asof-nulls.ts';
 import type { Distribution } from './distribution.ts';
 import { broadcast, gather, repartition, traceToCte } from './exchange.ts';
-import { isHashKey, isInteger, sameExpr } from './expressions.ts';
+import { isHashKey, sameExpr } from './expressions.ts';
 import {
   arbitrary,
   type HashKey,
   hashed,
+  isPlacedBy,
   isWhole,
   type Placed,
   type Placement,
@@ -260,13 +261,6 @@ function aligned(
 
 function shardsOf(placement: Placement): number | undefined {
   return placement.kind === 'hash' ? placement.shards : undefined;
-}
-
-/** True when the value of `expr` is what rows are placed by. All integers are one to the hash of shards. */
-function isPlacedBy(placement: Placement, key: HashKey, expr: Expr): boolean {
-  if (key.some((member) => sameExpr(member, expr))) return true;
-  const widened = expr.kind === 'cast' && !expr.try && isInteger(expr.type) && isInteger(expr.input.type);
-  return shardsOf(placement) !== undefined && widened && isPlacedBy(placement, key, expr.input);
 }
 
 /** True when rows that the conditions match are in the same task as they are. */

@@ -234,6 +234,18 @@ function derives(expr: Expr, known: readonly Expr[]): boolean {
   return exprChildren(expr).every((child) => derives(child, known));
 }
 
+/** True for expressions that have the same value in every row, as integers of whatever types. */
+export function sameInteger(a: Expr, b: Expr): boolean {
+  const [one, other] = [uncastInteger(a), uncastInteger(b)];
+  return isInteger(one.type) && isInteger(other.type) && sameExpr(one, other);
+}
+
+/** What casts from integer to integer are of: they change no value, or fail. */
+function uncastInteger(expr: Expr): Expr {
+  const casts = expr.kind === 'cast' && !expr.try && isInteger(expr.type) && isInteger(expr.input.type);
+  return casts ? uncastInteger(expr.input) : expr;
+}
+
 export function isInteger(type: SqlType): boolean {
   return type.kind === 'scalar' && integerTypes.has(type.name);
 }

@@ -7,6 +7,7 @@ import {
   isFunctionOf,
   isVolatile,
   sameExpr,
+  sameInteger,
   trySubstitute,
 } from './expressions.ts';
 
@@ -25,7 +26,13 @@ export type Placement =
   | { readonly kind: 'single' }
   | { readonly kind: 'replicated' }
   | { readonly kind: 'arbitrary' }
-  | { readonly kind: 'hash'; readonly keys: readonly HashKey[]; readonly shards?: number | undefined };
+  | HashPlacement;
+
+export interface HashPlacement {
+  readonly kind: 'hash';
+  readonly keys: readonly HashKey[];
+  readonly shards?: number | undefined;
+}
 
 /** A node with its exchanges in place. */
 export interface Placed {
@@ -51,7 +58,15 @@ export function isWhole(placement: Placement): boolean {
 export function colocates(placement: Placement, exprs: readonly Expr[]): boolean {
   if (isWhole(placement)) return true;
   if (placement.kind !== 'hash') return false;
-  return placement.keys.every((key) => key.some((member) => isFunctionOf(member, exprs)));
+  return placement.keys.every((key) =>
+    key.some((member) => isFunctionOf(member, exprs) || exprs.some((expr) => sameInteger(expr, member))),
+  );
+}
+
+/** True when the value of `expr` is what rows are placed by. All integers are one to the hash of shards. */
+export function isPlacedBy(placement: HashPlacement, key: HashKey, expr: Expr): boolean {
+  if (key.some((member) => sameExpr(member, expr))) return true;
+  return placement.shards !== undefined && key.some((member) => sameInteger(member, expr));
 }
 
 /** The placement as a projection's output states it. */
@@ -63,7 +78,7 @@ export function projectPlacement(placement: Placement, exprs: readonly Expr[]): 
   });
   const restate = (member: Expr): readonly Expr[] => {
     const whole = exprs.flatMap((expr, index) =>
-      sameExpr(expr, member) && !isVolatile(expr) ? [column(index, expr.type)] : [],
+      isPlacedBy(placement, [member], expr) && !isVolatile(expr) ? [column(index, expr.type)] : [],
     );
     if (whole.length > 0) return whole;
     const types = new Map(exprs.map((expr, index) => [index, expr.type]));
@@ -108,8 +123,8 @@ export function withEqualities(
     .map(({ left, right }) => [left, shift(right, width)] as const);
   const widen = (key: HashKey): HashKey => {
     const more = pairs.flatMap(([left, right]) => {
-      if (key.some((member) => sameExpr(member, left))) return [right];
-      return key.some((member) => sameExpr(member, right)) ? [left] : [];
+      if (isPlacedBy(placement, key, left)) return [right];
+      return isPlacedBy(placement, key, right) ? [left] : [];
     });
     return unique([...key, ...more]);
   };

@@ -10,12 +10,13 @@ import {
   eq,
   filter,
   HUGEINT,
+  INTEGER,
   int,
   integers,
   join,
   scan,
 } from '../../test/support/plans.ts';
-import type { PlanNode } from '../plan/index.ts';
+import type { Expr, PlanNode } from '../plan/index.ts';
 import { fileNotes, operatorTree } from './operator-tree.ts';
 import { planDistributed } from './plan-distributed.ts';
 import type { PlannerContext } from './stage-plan.ts';
@@ -143,6 +144,27 @@ describe('tables in shards', () => {
       root, one task -> result
         stage input: stage 0 (whole)"
     `);
+  });
+
+  test('join and group by their key where it is cast to another integer, and by what is made of it', () => {
+    const withKey = (input: PlanNode, key: Expr): PlanNode => ({
+      kind: 'project',
+      input,
+      exprs: [key, col(1)],
+      schema: [
+        { name: 'key', type: key.type },
+        { name: 'other', type: INTEGER },
+      ],
+    });
+    const cast = (fallible: boolean): Expr => ({ kind: 'cast', input: col(0), type: HUGEINT, try: fallible });
+    const hugeKey = (input: PlanNode): PlanNode => withKey(input, cast(false));
+    const joined = join('inner', hugeKey(lines), hugeKey(orders), 0, 0);
+    const grouped = aggregate(joined, [2], [callOf('median', [col(1)], BIGINT)]);
+    expect(planDistributed(grouped, sharded(8)).stages).toHaveLength(1);
+    const median = [callOf('median', [col(1)], BIGINT)];
+    expect(planDistributed(aggregate(hugeKey(lines), [0], median), sharded(8)).stages).toHaveLength(1);
+    const tried = aggregate(withKey(lines, cast(true)), [0], median);
+    expect(planDistributed(tried, sharded(8)).stages).toHaveLength(2);
   });
 
   test('of another number do not', () => {

@@ -68,7 +68,13 @@ export function join(
     joinKind,
     left,
     right,
-    conditions: [{ left: col(leftKey), right: col(rightKey), op: '=' }],
+    conditions: [
+      {
+        left: col(leftKey, left.schema[leftKey]?.type),
+        right: col(rightKey, right.schema[rightKey]?.type),
+        op: '=',
+      },
+    ],
     residual: undefined,
     schema: onlyLeft ? left.schema : [...left.schema, ...(joinKind === 'mark' ? [mark] : right.schema)],
   };
