@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -56,7 +56,39 @@ describe('OPTIMIZE', () => {
     const [last] = await run(`DESCRIBE HISTORY ${t} LIMIT 1`);
     expect(last?.[2]).toBe('OPTIMIZE');
   });
+
+  test('brings rows that others wrote to their shards', async () => {
+    await run('CREATE TABLE o_foreign (k BIGINT) SHARDED BY HASH (k) INTO 4 SHARDS');
+    await run('INSERT INTO o_foreign SELECT i FROM range(100) r(i)');
+    await appendWithoutTags('o_foreign');
+    const shards = `SELECT count(*), sum(row_count) FROM system.shards WHERE table_name = 'o_foreign'`;
+    const counts = 'SELECT k, count(*) FROM o_foreign GROUP BY k ORDER BY k';
+    const before = await run(counts);
+    expect(before.some(([, count]) => count === 2n)).toBe(true);
+    expect(await run(shards)).toEqual([[0n, null]]);
+    await run('OPTIMIZE o_foreign');
+    expect(await run(counts)).toEqual(before);
+    const rows = before.reduce((sum, [, count]) => sum + Number(count), 0);
+    expect(await run(shards)).toEqual([[4n, BigInt(rows)]]);
+  });
 });
+
+/** Adds a copy of a data file to the table, as a writer does that knows nothing of shards. */
+async function appendWithoutTags(table: string): Promise<void> {
+  const location = String(await detail(table, 'location'));
+  const log = join(location, '_delta_log');
+  const entries = (await readdir(log)).filter((name) => name.endsWith('.json')).sort();
+  const actions = (await readFile(join(log, entries.at(-1) ?? ''), 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { readonly add?: Readonly<Record<string, unknown>> });
+  const add = actions.find((action) => action.add !== undefined)?.add ?? {};
+  const { tags: _, ...plain } = add;
+  const path = 'foreign.parquet';
+  await copyFile(join(location, String(add.path)), join(location, path));
+  const next = `${String(entries.length).padStart(20, '0')}.json`;
+  await writeFile(join(log, next), `${JSON.stringify({ add: { ...plain, path } })}\n`);
+}
 
 describe('the log', () => {
   test('gets checkpoints, which the table is read from', async () => {

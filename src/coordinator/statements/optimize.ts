@@ -42,10 +42,10 @@ async function optimized(
   const { snapshot, properties } = target;
   const wanted = where === undefined ? snapshot.files : await filesWhere(target, where.sql, context);
   const targetBytes = properties.targetFileBytes ?? defaultFileBytes;
-  const chosen = zOrderBy.length > 0 ? wanted : smallFiles(wanted, targetBytes);
+  const shard = shardSql(snapshot);
+  const chosen = zOrderBy.length > 0 ? wanted : worthRewriting(wanted, targetBytes, shard !== undefined);
   if (chosen.length === 0) return undefined;
   const part = targetRelation(target, undefined, new Set(chosen));
-  const shard = shardSql(snapshot);
   const columns = snapshot.schema.map(({ name }) => quoteIdentifier(name));
   const bins = zOrderBy.length > 0 ? 1 : binsOf(chosen, targetBytes);
   const items = [
@@ -126,7 +126,7 @@ function bytesOf(files: readonly AddAction[]): number {
 function grouped(files: readonly AddAction[]): ReadonlyMap<string, readonly AddAction[]> {
   const groups = new Map<string, AddAction[]>();
   for (const file of files) {
-    const key = JSON.stringify([file.partitionValues, file.tags?.['skein.shard']]);
+    const key = JSON.stringify([file.partitionValues, shardOf(file)]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [file]);
     else group.push(file);
@@ -134,17 +134,23 @@ function grouped(files: readonly AddAction[]): ReadonlyMap<string, readonly AddA
   return groups;
 }
 
+function shardOf({ tags }: AddAction): string | undefined {
+  return tags?.['skein.shard'];
+}
+
 /**
- * What is worth rewriting: files with deleted rows, and small ones of the same partition and shard that become fewer.
+ * Files with deleted rows; those of a sharded table that say no shard, as others write them: until they are gone nobody can
+ * go by the shards; and small ones of the same partition and shard that become fewer.
  */
-function smallFiles(files: readonly AddAction[], targetBytes: number): readonly AddAction[] {
-  const candidates = files.filter(
-    ({ size, deletionVector }) => size < targetBytes * fullPart || deletionVector !== undefined,
-  );
+function worthRewriting(
+  files: readonly AddAction[],
+  targetBytes: number,
+  isSharded: boolean,
+): readonly AddAction[] {
+  const mustGo = (file: AddAction): boolean =>
+    file.deletionVector !== undefined || (isSharded && shardOf(file) === undefined);
+  const candidates = files.filter((file) => file.size < targetBytes * fullPart || mustGo(file));
   return [...grouped(candidates).values()].flatMap((group) =>
-    group.length > Math.ceil(bytesOf(group) / targetBytes) ||
-    group.some(({ deletionVector }) => deletionVector !== undefined)
-      ? group
-      : [],
+    group.length > Math.ceil(bytesOf(group) / targetBytes) || group.some(mustGo) ? group : [],
   );
 }
