@@ -29,7 +29,7 @@ export async function dmlVariants(
       variant('1 worker, bypass', one, { local_bypass: 'auto' }, `WITH (${changes})`),
       variant('vectors', four, off, `WITH (${vectors})`),
       variant('vectors, partitioned, changes', four, off, `PARTITIONED BY (p) WITH (${vectors}, ${changes})`),
-      variant('sharded, mapped', four, off, `SHARDED BY HASH (k) INTO 3 SHARDS WITH (${mapped}, ${changes})`),
+      variant('sharded, mapped', four, off, `SHARDED BY HASH (k) INTO 5 SHARDS WITH (${mapped}, ${changes})`),
       variant(
         'partitioned, mapped, bypass',
         four,
