@@ -27,6 +27,10 @@ const slowScan =
 const slowAfterExchange = `SELECT k, count(*) AS n, bit_xor(hash(i, j)) AS x
   FROM (SELECT i, (sum(v) % 5)::INTEGER AS k FROM numbers GROUP BY i) t, range(2000) r(j) GROUP BY k`;
 
+/** Seconds of work in a join of tables that are divided alike: each worker joins the shards that it has. */
+const slowShards = `SELECT l.g, count(*) AS n, bit_xor(hash(l.i, j)) AS x
+  FROM left_shards l JOIN right_shards r ON l.i = r.i, range(2000) r(j) GROUP BY l.g`;
+
 /** The first stage's tasks end one after another; what they spool is too large to travel inline. */
 const uneven = `SELECT i % 5 AS k, count(*) AS n, bit_xor(hash(i, w, pad)) AS x FROM (
     SELECT i, max(repeat(md5(i::VARCHAR), 60)) AS pad,
@@ -43,6 +47,7 @@ beforeAll(async () => {
   expected = new Map([
     [slowScan, await oracle.query(slowScan)],
     [slowAfterExchange, await oracle.query(slowAfterExchange)],
+    [slowShards, await oracle.query(slowShards.replaceAll(/\w+_shards/g, 'numbers'))],
     [uneven, await oracle.query(uneven)],
   ]);
   await oracle.close();
@@ -71,8 +76,16 @@ describe('a worker that dies in the middle of a query', () => {
   test.each([
     ['while it scans', slowScan],
     ['while it reads what others spooled', slowAfterExchange],
+    ['while it joins the shards that it has', slowShards],
   ])('%s: the same answer', async (_, sql) => {
     await using cluster = await Cluster.start(data.directory, 3);
+    if (sql === slowShards) {
+      for (const name of ['left_shards', 'right_shards']) {
+        await cluster.query(
+          `CREATE TABLE ${name} SHARDED BY HASH (i) INTO 8 SHARDS AS SELECT * FROM numbers`,
+        );
+      }
+    }
     const id = await cluster.submit(sql);
     await cluster.untilRunning(id, 3);
     if (sql === slowAfterExchange) {
