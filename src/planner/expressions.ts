@@ -246,7 +246,7 @@ function uncastInteger(expr: Expr): Expr {
   return casts ? uncastInteger(expr.input) : expr;
 }
 
-export function isInteger(type: SqlType): boolean {
+function isInteger(type: SqlType): boolean {
   return type.kind === 'scalar' && integerTypes.has(type.name);
 }
 
