@@ -58,7 +58,6 @@ export interface CatalogFiles {
   checkTarget(location: string): Promise<string>;
   /**
    * Files as a table that no catalog has.
-   * @param files on this node's disk
    * @param options of DuckDB's reader, as SQL literals
    * @throws SkeinError naming the file that cannot be read
    */

@@ -21,7 +21,7 @@ export interface FileInspection {
  */
 export type InspectFiles = (
   kind: FileKind,
-  files: readonly { readonly path: string; readonly bytes: number }[],
+  files: readonly { readonly path: string; readonly bytes: number; readonly etag: string }[],
   partitionKeys: readonly string[],
   signal: AbortSignal,
   options?: Readonly<Record<string, string>>,
@@ -99,10 +99,11 @@ export async function openListed(
       schema: found.schema,
       format: found.format,
       files: files.map(
-        ({ path, bytes, modifiedMs }): TableFile => ({
+        ({ path, bytes, modifiedMs, etag }): TableFile => ({
           path,
           bytes,
           modifiedMs,
+          etag: path.startsWith('/') ? undefined : etag,
           rowGroups: found.rowGroups.get(path),
         }),
       ),
@@ -124,5 +125,11 @@ function unreadable(what: string, files: ListedTable['files'], cause: SkeinError
     ? ''
     : ` (${files.length === 1 ? first.path : `among ${files.length} files of ${first.path}`})`;
   const sqlState = cause.sqlState === SqlState.internalError ? SqlState.dataCorrupted : cause.sqlState;
-  return new SkeinError(sqlState, `${what} cannot be read${where}: ${cause.message}`, { cause });
+  const { retry, hint, details } = cause;
+  return new SkeinError(sqlState, `${what} cannot be read${where}: ${cause.message}`, {
+    retry,
+    ...(hint === undefined ? {} : { hint }),
+    details,
+    cause,
+  });
 }

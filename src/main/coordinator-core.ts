@@ -1,7 +1,7 @@
 import './aws-sdk.ts';
 import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type InspectFiles, WarehouseCatalog } from '../catalog/index.ts';
+import { WarehouseCatalog } from '../catalog/index.ts';
 import { SkeinError, SqlState, systemClock, systemRandom, workerId } from '../common/index.ts';
 import {
   createIngestService,
@@ -12,7 +12,7 @@ import {
   type QueryLimits,
   type QueryService,
 } from '../coordinator/index.ts';
-import { DuckDb, DuckDbParquetRows, inspectFiles, ShadowCatalog } from '../duckdb/index.ts';
+import { DuckDb, DuckDbParquetRows, ShadowCatalog } from '../duckdb/index.ts';
 import { ExchangeReader } from '../exchange/index.ts';
 import { createHttpWorkerClient } from '../rpc/index.ts';
 import {
@@ -25,6 +25,7 @@ import {
 } from '../storage/index.ts';
 import { FragmentRuntime, hostId, Spool, TableFiles } from '../worker/index.ts';
 import { openAll } from './closers.ts';
+import { inspectTables } from './inspect-tables.ts';
 import type { Share } from './resources.ts';
 import { version } from './version.ts';
 
@@ -34,6 +35,8 @@ export interface CoreOptions {
   /** Locations besides it that statements may name. */
   readonly externalRoots: readonly string[];
   readonly s3: S3Options;
+  /** Bytes of remote files that the coordinator keeps on its disk; default 10 GiB. */
+  readonly tableCacheBytes: number | undefined;
   readonly wrapStore: ((store: ObjectStore) => ObjectStore) | undefined;
   readonly share: Share;
   readonly spoolDir: string;
@@ -60,8 +63,8 @@ export interface CoordinatorCore {
 
 /** Fetched inputs of root fragments that are kept beyond their query. */
 const cacheBytes = 64 * 1024 * 1024;
-/** Parts of remote table files that queries of one fragment read. */
-const tableCacheBytes = 1024 ** 3;
+/** Parts of remote files that are looked into, and that queries of one fragment read. */
+const defaultTableCacheBytes = 10 * 1024 ** 3;
 
 /** @throws SkeinError 58P01 where the data folder is none; 58030 where the spool folder cannot be written */
 export async function startCore(options: CoreOptions): Promise<CoordinatorCore> {
@@ -94,18 +97,22 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
     const openStore = (location: string): ObjectStore => stores.open(location);
     const tableFiles = await TableFiles.open({
       stores,
-      cache: { folder: join(spool.root, 'tables'), maxBytes: tableCacheBytes },
+      cache: {
+        folder: join(spool.root, 'tables'),
+        maxBytes: options.tableCacheBytes ?? defaultTableCacheBytes,
+      },
       clock: systemClock,
       random: systemRandom,
     });
     closers.add(() => tableFiles[Symbol.asyncDispose]());
-    const { deltaFiles } = tableFiles;
+    const { scanFiles, deltaFiles } = tableFiles;
     const runtime = new FragmentRuntime({
       duckdb,
       spool,
       reader,
       clock: systemClock,
       self,
+      scanFiles,
       deltaFiles,
       openStore,
     });
@@ -115,7 +122,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       store: stores.open(data),
       openStore,
       openLog: (store, checkPlace) => new DeltaLog({ store, parquet, checkPlace }),
-      inspect: inspectWith(duckdb),
+      inspect: inspectTables(duckdb, tableFiles.remoteFiles),
       externalRoots,
       clock: systemClock,
       random: systemRandom,
@@ -164,19 +171,6 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       close: () => closers.close(),
     };
   });
-}
-
-/** Looks into files on a connection of its own each time. */
-function inspectWith(duckdb: DuckDb): InspectFiles {
-  return async (kind, files, partitionKeys, signal, given) => {
-    const remote = files.find(({ path }) => !path.startsWith('/'));
-    if (remote !== undefined) {
-      const message = `${remote.path} cannot be read: of object stores, Delta tables are read only`;
-      throw new SkeinError(SqlState.featureNotSupported, message);
-    }
-    await using connection = await duckdb.connect();
-    return await inspectFiles(connection, kind, files, partitionKeys, signal, given);
-  };
 }
 
 /** In the one spelling of its store. */

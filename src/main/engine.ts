@@ -9,14 +9,14 @@ import { shareResources, spoolFolder } from './resources.ts';
 export interface EngineOptions {
   /**
    * Folder whose Parquet, CSV and JSON files, sub-folders of such files, and Delta tables are the tables; or
-   * `s3://bucket/prefix` with Delta tables.
+   * `s3://bucket/prefix` with such files and folders.
    */
   readonly data: string;
   /** Locations besides `data` that statements may read and write. */
   readonly externalRoots?: readonly string[] | undefined;
   /** Where `s3://` is; default: AWS, as the environment says. */
   readonly s3?: S3Options | undefined;
-  /** What each worker keeps of tables on S3. */
+  /** What each worker, and the coordinator, keeps of tables on S3. */
   readonly tableCache?: TableCacheOptions | undefined;
   /** Workers in this process; default 1. */
   readonly workers?: number | undefined;
@@ -51,6 +51,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       data: options.data,
       externalRoots: options.externalRoots ?? [],
       s3: options.s3 ?? {},
+      tableCacheBytes: options.tableCache?.maxBytes,
       wrapStore: options.wrapStore,
       share: shares.coordinator,
       spoolDir,

@@ -52,6 +52,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       data: options.data,
       externalRoots: options.externalRoots ?? [],
       s3: options.s3 ?? {},
+      tableCacheBytes: options.tableCache?.maxBytes,
       wrapStore: options.wrapStore,
       share: shares.coordinator,
       spoolDir,

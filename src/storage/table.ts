@@ -53,6 +53,8 @@ export interface TableFile {
   readonly bytes: number;
   /** Modification time in ms: with `bytes`, tells a changed file. Undefined: the file never changes. */
   readonly modifiedMs: number | undefined;
+  /** Of a remote file that may change: the version that was looked into. */
+  readonly etag?: string | undefined;
   /** Rows of each row group in order (Parquet); undefined where the file cannot be cut. */
   readonly rowGroups: readonly number[] | undefined;
   /** What a Delta log says of the file. */

@@ -10,6 +10,14 @@ import {
 } from '../rpc/index.ts';
 import { type DeltaFiles, deltaRelation } from './delta/index.ts';
 import { scanRelation } from './input-relation.ts';
+import type { ScanFiles } from './scan-files.ts';
+
+/** How the task's files are read. */
+export interface FileReaders {
+  readonly duckdb: DuckDb;
+  readonly scanFiles: ScanFiles;
+  readonly deltaFiles: DeltaFiles;
+}
 
 /**
  * DuckDB does not always say which file it could not decode. Where it may have been a table's Parquet file, reads the
@@ -17,8 +25,7 @@ import { scanRelation } from './input-relation.ts';
  * @returns XX001 that names the file; undefined when the error is of another kind or says so itself
  */
 export async function findUnreadableFile(
-  duckdb: DuckDb,
-  deltaFiles: DeltaFiles,
+  readers: FileReaders,
   request: RunTaskRequest,
   error: SkeinError,
   signal: AbortSignal,
@@ -34,8 +41,7 @@ export async function findUnreadableFile(
     const named = paths.find((path) => error.message.includes(path));
     if (named !== undefined) return unreadable(named, error);
     for (const path of paths) {
-      if (!(await isReadable(duckdb, deltaFiles, columns, source.value, path, signal)))
-        return unreadable(path, error);
+      if (!(await isReadable(readers, columns, source.value, path, signal))) return unreadable(path, error);
     }
   }
   return undefined;
@@ -46,8 +52,7 @@ function isParquet({ format }: FileScan): boolean {
 }
 
 async function isReadable(
-  duckdb: DuckDb,
-  deltaFiles: DeltaFiles,
+  { duckdb, scanFiles, deltaFiles }: FileReaders,
   columns: readonly Column[],
   scan: FileScan,
   path: string,
@@ -58,7 +63,8 @@ async function isReadable(
   try {
     const read = (sql: string) => connection.run(`SELECT sum(hash(t)) FROM (${sql}) AS t`, signal);
     if (scan.delta === undefined) {
-      await read(scanRelation(columns, whole));
+      await using files = await scanFiles.open(whole, columns, signal);
+      await read(scanRelation(columns, { ...whole, splits: files.splits }));
       return true;
     }
     const delta = { ...scan.delta, files: scan.delta.files.filter((file) => file.path === path) };

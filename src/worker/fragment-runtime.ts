@@ -16,7 +16,7 @@ import { quoteIdentifier, quoteLiteral, type RecordBatch, type Schema } from '..
 import type { DeltaFiles } from './delta/index.ts';
 import { findUnreadableFile } from './find-unreadable-file.ts';
 import { type QueryTask, QueryTasks, type TaskShare } from './query-tasks.ts';
-import { ScanFiles } from './scan-files.ts';
+import type { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
 import { copyStatement, listFiles } from './task-output.ts';
@@ -31,6 +31,7 @@ export interface FragmentRuntimeOptions {
   readonly self: Holder;
   /** Stores of tables that tasks write. Undefined: tasks here write none. */
   readonly openStore?: OpenStore | undefined;
+  readonly scanFiles: ScanFiles;
   readonly deltaFiles: DeltaFiles;
 }
 
@@ -54,7 +55,6 @@ export interface FragmentStream {
 /** Runs fragments: binds their inputs, runs their SQL on DuckDB, and writes or streams their rows. */
 export class FragmentRuntime {
   readonly #options: FragmentRuntimeOptions;
-  readonly #scanFiles = new ScanFiles();
   readonly #tasks: QueryTasks;
 
   constructor(options: FragmentRuntimeOptions) {
@@ -91,7 +91,7 @@ export class FragmentRuntime {
       return response;
     } catch (error) {
       await tidy(false);
-      throw await this.#toTaskError(error, request, task.signal);
+      throw await this.#toTaskError(error, request, connection, task.signal);
     }
   }
 
@@ -130,7 +130,7 @@ export class FragmentRuntime {
       };
     } catch (error) {
       await end();
-      throw await this.#toTaskError(error, request, task.signal);
+      throw await this.#toTaskError(error, request, connection, task.signal);
     }
   }
 
@@ -220,7 +220,7 @@ export class FragmentRuntime {
       const { connection, inputs, startedMs } = task;
       return await work({ connection, inputs, startedMs, task, dir, until });
     } catch (error) {
-      throw await this.#toTaskError(error, request, until);
+      throw await this.#toTaskError(error, request, task, until);
     } finally {
       await task?.[Symbol.asyncDispose]().catch(() => {});
       await spool.discardAttempt(attempt).catch(() => {});
@@ -294,7 +294,7 @@ export class FragmentRuntime {
       if (signal.aborted) throw abortReason(signal);
       await task.recheckInputs();
     } catch (error) {
-      throw await this.#toTaskError(error, request, signal);
+      throw await this.#toTaskError(error, request, task, signal);
     } finally {
       await end();
     }
@@ -306,18 +306,22 @@ export class FragmentRuntime {
   }
 
   async #open(request: RunTaskRequest, task: QueryTask): Promise<TaskConnection> {
-    const options = { ...this.#options, scanFiles: this.#scanFiles };
-    const opened = await TaskConnection.open(options, request, task.signal);
+    const opened = await TaskConnection.open(this.#options, request, task.signal);
     task.measure(() => opened.connection.progress());
     return opened;
   }
 
   /** What an attempt's error is for the coordinator. */
-  async #toTaskError(error: unknown, request: RunTaskRequest, signal: AbortSignal): Promise<SkeinError> {
+  async #toTaskError(
+    error: unknown,
+    request: RunTaskRequest,
+    task: TaskConnection | undefined,
+    signal: AbortSignal,
+  ): Promise<SkeinError> {
     if (signal.aborted) return abortReason(signal);
-    const { duckdb, deltaFiles, spool } = this.#options;
-    const skein = scratchError(error, spool.root);
-    return (await findUnreadableFile(duckdb, deltaFiles, request, skein, signal)) ?? skein;
+    const own = scratchError(error, this.#options.spool.root);
+    const skein = task?.withLocations(own) ?? own;
+    return (await findUnreadableFile(this.#options, request, skein, signal)) ?? skein;
   }
 }
 

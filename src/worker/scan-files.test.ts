@@ -14,7 +14,11 @@ describe('ScanFiles', () => {
       {},
     ];
     const splits = ranges.map((range) => ({ path: lineitemPath, ...range }));
-    const checked = await new ScanFiles().check(create(FileScanSchema, { format: 'parquet', splits }));
+    const checked = await new ScanFiles().open(
+      create(FileScanSchema, { format: 'parquet', splits }),
+      [],
+      new AbortController().signal,
+    );
     expect(checked.splits.map(({ firstRow, rowCount }) => [firstRow, rowCount])).toEqual([
       [undefined, undefined],
       [0n, all - 1n],

@@ -3,6 +3,8 @@ import path from 'node:path';
 import type { Clock, Random } from '../common/index.ts';
 import { type ObjectStore, ObjectStores, RangeCache, type RangeCacheStats } from '../storage/index.ts';
 import { DeltaFiles } from './delta/index.ts';
+import type { RemoteFiles } from './remote-files.ts';
+import { ScanFiles } from './scan-files.ts';
 
 export interface TableFilesOptions {
   /** Default: some of its own, for S3 as the environment says. */
@@ -18,6 +20,7 @@ export interface TableFilesOptions {
 
 /** How a node reads the files of tables, wherever they lie. */
 export class TableFiles implements AsyncDisposable {
+  readonly scanFiles: ScanFiles;
   readonly deltaFiles: DeltaFiles;
   /** The store of a location. */
   readonly openStore: (location: string) => ObjectStore;
@@ -28,6 +31,7 @@ export class TableFiles implements AsyncDisposable {
     this.#ownStores = ownStores;
     this.#cache = cache;
     this.openStore = (location) => stores.open(location);
+    this.scanFiles = new ScanFiles(cache);
     this.deltaFiles = new DeltaFiles({ stores, remoteFiles: cache });
   }
 
@@ -37,6 +41,10 @@ export class TableFiles implements AsyncDisposable {
     const used = stores ?? new ObjectStores({ clock, random });
     const opened = await RangeCache.open({ ...cache, stores: used, clock, random });
     return new TableFiles(used, stores === undefined ? used : undefined, opened);
+  }
+
+  get remoteFiles(): RemoteFiles {
+    return this.#cache;
   }
 
   get cacheStats(): RangeCacheStats {

@@ -6,6 +6,7 @@ import { malformed, type RunTaskRequest, type TaskInput } from '../rpc/index.ts'
 import { quoteIdentifier, quoteLiteral } from '../types/index.ts';
 import { type DeltaFiles, deltaRelation } from './delta/index.ts';
 import { exchangeRelation, scanRelation } from './input-relation.ts';
+import { withLocations } from './remote-files.ts';
 import type { ScanFiles, ScanSize } from './scan-files.ts';
 
 /** What a task read. */
@@ -42,6 +43,7 @@ export class TaskConnection implements AsyncDisposable {
   /** Undefined where temporary views suffice. */
   readonly #database: string | undefined;
   readonly #held: readonly Held[];
+  readonly #locations: ReadonlyMap<string, string>;
   #disposed: Promise<void> | undefined;
 
   private constructor(
@@ -56,6 +58,7 @@ export class TaskConnection implements AsyncDisposable {
     this.connection = connection;
     this.#database = database;
     this.#held = opened.held;
+    this.#locations = opened.locations;
     this.inputs = opened.stats;
     this.startedMs = opened.startedMs;
   }
@@ -81,7 +84,7 @@ export class TaskConnection implements AsyncDisposable {
     } catch (error) {
       if (task !== undefined) await task[Symbol.asyncDispose]();
       else await release(opened.held);
-      throw error;
+      throw error instanceof SkeinError ? withLocations(error, opened.locations) : error;
     }
   }
 
@@ -92,6 +95,11 @@ export class TaskConnection implements AsyncDisposable {
         if (source.case === 'scan') await this.#options.scanFiles.recheck(source.value);
       }),
     );
+  }
+
+  /** The error with remote files as others know them. */
+  withLocations(error: SkeinError): SkeinError {
+    return withLocations(error, this.#locations);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -133,6 +141,8 @@ interface OpenedInputs {
   readonly relations: readonly Relation[];
   /** What the relations read. */
   readonly held: readonly Held[];
+  /** Of remote files, by their paths on this machine. */
+  readonly locations: ReadonlyMap<string, string>;
   readonly stats: InputStats;
 }
 
@@ -146,7 +156,7 @@ async function openInputs(
     inputs.map((input, index) => openInput(options, input, index, signal)),
   );
   const opened = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const held = opened.flatMap((input) => input.held ?? []);
+  const held = opened.map((input) => input.held);
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
     await release(held);
@@ -157,6 +167,7 @@ async function openInputs(
     startedMs,
     relations: opened,
     held,
+    locations: new Map(opened.flatMap(({ locations }) => [...locations])),
     stats: {
       fetchMs: options.clock.monotonic() - startedMs,
       rows: known.reduce((sum, { rows }) => sum + rows, 0),
@@ -168,8 +179,11 @@ async function openInputs(
 
 interface OpenedInput extends Relation {
   readonly size: ScanSize;
-  readonly held: Held | undefined;
+  readonly held: Held;
+  readonly locations: ReadonlyMap<string, string>;
 }
+
+const noLocations: ReadonlyMap<string, string> = new Map();
 
 async function openInput(
   { reader, scanFiles, deltaFiles }: TaskConnectionOptions,
@@ -183,16 +197,17 @@ async function openInput(
       if (scan.delta !== undefined) {
         const files = await deltaFiles.open(scan, `skein_deleted_${index}`, signal);
         const sql = deltaRelation(columns, scan.delta, files.splits, files.sources);
-        return { name, sql, statements: files.statements, size: files, held: files };
+        const { statements, locations } = files;
+        return { name, sql, statements, size: files, held: files, locations };
       }
-      const size = await scanFiles.check(scan);
-      const sql = scanRelation(columns, { ...scan, splits: size.splits });
-      return { name, sql, statements: [], size, held: undefined };
+      const files = await scanFiles.open(scan, columns, signal);
+      const sql = scanRelation(columns, { ...scan, splits: files.splits });
+      return { name, sql, statements: [], size: files, held: files, locations: files.locations };
     }
     case 'exchange': {
       const partitions = await reader.open(source.value.partitions, signal);
       const sql = exchangeRelation(columns, partitions.paths);
-      return { name, sql, statements: [], size: partitions, held: partitions };
+      return { name, sql, statements: [], size: partitions, held: partitions, locations: noLocations };
     }
     case undefined:
       throw malformed(`input ${name} without a source`);

@@ -267,6 +267,7 @@ export class Worker implements WorkerClient {
         clock,
         self: this.#self,
         openStore,
+        scanFiles: this.#tableFiles.scanFiles,
         deltaFiles: this.#tableFiles.deltaFiles,
       });
     }

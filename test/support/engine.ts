@@ -17,6 +17,7 @@ import { DeltaLog, type ObjectStore, ObjectStores } from '../../src/storage/inde
 import { quoteLiteral, type SqlValue } from '../../src/types/index.ts';
 import { DeltaFiles } from '../../src/worker/delta/index.ts';
 import { FragmentRuntime, hostId, Spool, Worker, type WorkerFaults } from '../../src/worker/index.ts';
+import { ScanFiles } from '../../src/worker/scan-files.ts';
 
 export interface TestEngineOptions {
   readonly dataDir: string;
@@ -80,6 +81,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     reader,
     clock: systemClock,
     self,
+    scanFiles: new ScanFiles(),
     deltaFiles,
     openStore,
   });

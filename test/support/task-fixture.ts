@@ -13,8 +13,16 @@ import {
 } from '../../src/rpc/index.ts';
 import { ObjectStores } from '../../src/storage/index.ts';
 import type { SqlValue } from '../../src/types/index.ts';
-import { DeltaFiles, type RemoteFiles } from '../../src/worker/delta/index.ts';
-import { FragmentRuntime, hostId, Spool, Worker, type WorkerOptions } from '../../src/worker/index.ts';
+import { DeltaFiles } from '../../src/worker/delta/index.ts';
+import {
+  FragmentRuntime,
+  hostId,
+  type RemoteFiles,
+  Spool,
+  Worker,
+  type WorkerOptions,
+} from '../../src/worker/index.ts';
+import { ScanFiles } from '../../src/worker/scan-files.ts';
 
 export const tpchDir = path.resolve('test/data/tpch/sf0.01');
 export const lineitemPath = path.join(tpchDir, 'lineitem.parquet');
@@ -126,6 +134,7 @@ export class TaskFixture implements AsyncDisposable {
       reader,
       clock: systemClock,
       self: { workerId: 'coordinator', url: '', hostId: host },
+      scanFiles: new ScanFiles(remoteFiles),
       deltaFiles: new DeltaFiles({ stores, remoteFiles }),
     });
   }

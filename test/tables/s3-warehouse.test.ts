@@ -4,31 +4,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Skein, type SqlValue } from '../../src/index.ts';
 import { startCoordinator, startWorker } from '../../src/main/index.ts';
-import { FakeS3 } from '../support/fake-s3.ts';
-import { motoMissing, startMoto } from '../support/moto-server.ts';
+import { type S3Server, s3Servers } from '../support/s3-servers.ts';
 
 const off = { local_bypass: 'off' };
 const memoryBytes = 256 * 1024 * 1024;
 const secret = 'secretsecretsecret';
-const missing = motoMissing();
-
-interface Store {
-  readonly endpoint: string;
-  readonly bucket: string;
-  close(): Promise<unknown>;
-}
-
-const stores: readonly { readonly name: string; start(): Promise<Store>; readonly skip: boolean }[] = [
-  {
-    name: 'a fake S3',
-    skip: false,
-    start: async () => {
-      const fake = await FakeS3.start();
-      return { endpoint: fake.endpoint, bucket: 'bucket', close: () => fake.close() };
-    },
-  },
-  { name: 'moto', skip: missing !== undefined, start: startMoto },
-];
 
 let dir: string;
 const before = { ...process.env };
@@ -53,8 +33,8 @@ async function rowsOf(skein: Skein, sql: string): Promise<SqlValue[][]> {
   return (await skein.query(sql, { settings: off }).rows({ as: 'arrays' })) as SqlValue[][];
 }
 
-describe.each(stores)('a warehouse on $name', ({ start, skip }) => {
-  let store: Store;
+describe.each(s3Servers)('a warehouse on $name', ({ start, skip }) => {
+  let store: S3Server;
   beforeAll(async () => {
     if (!skip) store = await start();
   });

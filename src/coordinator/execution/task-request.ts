@@ -123,7 +123,11 @@ function buildScan({ table, columns }: ScanInput, splits: readonly Split[]): Fil
     .filter((file) => paths.has(file.path))
     .map((file) => [
       file.path,
-      create(FileVersionSchema, { bytes: BigInt(file.bytes), modifiedMs: file.modifiedMs ?? 0 }),
+      create(FileVersionSchema, {
+        bytes: BigInt(file.bytes),
+        modifiedMs: file.modifiedMs ?? 0,
+        etag: file.etag ?? '',
+      }),
     ]);
   return create(FileScanSchema, {
     format: format.kind,

@@ -1,13 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { stat } from 'node:fs/promises';
 import type { FoundFile, FoundFiles } from '../../catalog/index.ts';
 import { SkeinError, SqlState } from '../../common/index.ts';
 import { columnsLiteral } from '../../duckdb/index.ts';
 import type { Name } from '../../sql/index.ts';
-import { splitLocation, type TableSnapshot } from '../../storage/index.ts';
+import type { TableSnapshot } from '../../storage/index.ts';
 import { quoteIdentifier, type Schema, type SqlType, scalar } from '../../types/index.ts';
 import type { FileKind } from './copy-options.ts';
 import type { DeltaTarget } from './delta-target.ts';
@@ -17,8 +13,8 @@ import type { StatementContext, StatementQuery } from './statement-context.ts';
 /** Files whose rows become a table's. */
 export interface LoadedFiles {
   readonly kind: FileKind;
-  /** On the disks of this node, and of all others unless `here`. */
   readonly found: FoundFiles;
+  /** They are on this node's disk alone. */
   readonly here: boolean;
   /** Of DuckDB's reader, as SQL literals. */
   readonly options: Readonly<Record<string, string>>;
@@ -26,7 +22,7 @@ export interface LoadedFiles {
 
 const relation = 'skein_statement.files';
 
-/** Finds files by their locations; those of object stores are brought here. @throws SkeinError as `CatalogFiles.find` */
+/** Finds files by their locations. @throws SkeinError as `CatalogFiles.find` */
 export async function findFiles(
   locations: readonly string[],
   context: StatementContext,
@@ -40,26 +36,7 @@ export async function findFiles(
     ? (first?.partitionKeys ?? [])
     : [];
   const files = all.flatMap((found) => found.files);
-  if (files.every(({ path }) => path.startsWith('/')))
-    return { found: { files, partitionKeys }, here: false };
-  const folder = await context.scratchFolder();
-  const brought: FoundFile[] = [];
-  for (const [index, file] of files.entries()) {
-    brought.push(file.path.startsWith('/') ? file : await bring(file, join(folder, String(index)), context));
-  }
-  return { found: { files: brought, partitionKeys }, here: true };
-}
-
-/** A copy of a remote file, in its `key=value` folders. */
-async function bring({ path }: FoundFile, folder: string, context: StatementContext): Promise<FoundFile> {
-  const { root, key } = splitLocation(path);
-  const parts = key.split('/');
-  const target = join(folder, ...parts.slice(0, -1).filter((part) => part.includes('=')), basename(key));
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  const { signal } = context;
-  const { stream } = await context.store(root).get(key, { signal });
-  await pipeline(Readable.from(stream), createWriteStream(target, { mode: 0o600 }), { signal });
-  return await foundFile(target);
+  return { found: { files, partitionKeys }, here: false };
 }
 
 /** A file on this node's disk. */

@@ -52,6 +52,9 @@ const ownBugs = new Set([
   'EndpointError',
 ]);
 
+const deniedHint =
+  'Check the credentials that each node has (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile), and what the bucket permits them.';
+
 /** Reads what the SDK throws. */
 export function toFailure(error: unknown): S3Failure {
   const thrown = error as {
@@ -110,7 +113,7 @@ export function failureError(failure: S3Failure, action: string, where: string):
       return new SkeinError(
         SqlState.insufficientPrivilege,
         `the object store did not allow ${action} ${where} (${failure.text})`,
-        { details, hint: 'Check the credentials and the permissions of the bucket.' },
+        { details, hint: deniedHint },
       );
     case 'unsupported':
       return new SkeinError(
@@ -134,7 +137,10 @@ export function failureError(failure: S3Failure, action: string, where: string):
 function refusedError(failure: S3Failure, action: string, where: string): SkeinError {
   const details = { path: where, store: failure.text };
   if (failure.code === 'NoSuchBucket') {
-    return new SkeinError(SqlState.undefinedFile, `there is no such bucket: ${where}`, { details });
+    return new SkeinError(SqlState.undefinedFile, `there is no such bucket: ${where}`, {
+      details,
+      hint: 'Make the bucket, or check its name and the option --s3-endpoint.',
+    });
   }
   const region = failure.text.startsWith('301') || failure.code === 'AuthorizationHeaderMalformed';
   return new SkeinError(SqlState.ioError, `the object store refused ${action} ${where} (${failure.text})`, {

@@ -1,4 +1,4 @@
-import { link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { assert } from '../../common/index.ts';
@@ -24,6 +24,8 @@ export interface Fetching extends Span {
 /** A name of the local file, to be used once `ready`. */
 export interface Alias {
   readonly path: string;
+  /** The file, or the folder that was made for it. */
+  readonly place: string;
   readonly generation: number;
   readonly ready: Promise<void>;
   users: number;
@@ -171,9 +173,12 @@ export class CachedObject {
       return current;
     }
     const ending = knownEnding.exec(path.posix.basename(this.location))?.[0] ?? '';
-    const place = `${this.#stem}-${newName()}${ending}`;
-    const ready = link(this.dataPath, place);
-    const alias = { path: place, generation: this.#generation, ready, users: 1 };
+    const folders = valueFolders(this.location);
+    const unique = `${this.#stem}-${newName()}`;
+    const place = folders.length === 0 ? `${unique}${ending}` : unique;
+    const name = folders.length === 0 ? place : path.join(place, ...folders, `file${ending}`);
+    const ready = this.#link(name);
+    const alias = { path: name, place, generation: this.#generation, ready, users: 1 };
     this.#alias = alias;
     try {
       await ready;
@@ -181,13 +186,13 @@ export class CachedObject {
       if (this.#alias === alias) this.#alias = undefined;
       throw error;
     }
-    if (current !== undefined && current.users === 0) await rm(current.path, { force: true });
+    if (current !== undefined && current.users === 0) await removeAlias(current);
     return alias;
   }
 
   async dropAlias(alias: Alias): Promise<void> {
     alias.users -= 1;
-    if (alias.users === 0 && alias !== this.#alias) await rm(alias.path, { force: true });
+    if (alias.users === 0 && alias !== this.#alias) await removeAlias(alias);
   }
 
   /** Writes down what is here. What cannot be written is fetched again after a restart. */
@@ -201,8 +206,8 @@ export class CachedObject {
 
   async remove(): Promise<void> {
     await this.#saving;
-    const places = [this.#indexPath, this.dataPath, ...(this.#alias === undefined ? [] : [this.#alias.path])];
-    for (const place of places) await rm(place, { force: true });
+    for (const place of [this.#indexPath, this.dataPath]) await rm(place, { force: true });
+    if (this.#alias !== undefined) await removeAlias(this.#alias);
   }
 
   async #saveAll(): Promise<void> {
@@ -216,6 +221,11 @@ export class CachedObject {
         await rm(temporary, { force: true }).catch(() => undefined);
       }
     }
+  }
+
+  async #link(name: string): Promise<void> {
+    await mkdir(path.dirname(name), { recursive: true, mode: 0o700 });
+    await link(this.dataPath, name);
   }
 
   #index(): string {
@@ -237,6 +247,18 @@ export class CachedObject {
     }
     return crc;
   }
+}
+
+const longestName = 255;
+
+/** `key=value` folders, from whose names DuckDB takes columns; without those that no disk can have. */
+function valueFolders(location: string): readonly string[] {
+  const folders = location.split('/').slice(0, -1);
+  return folders.filter((name) => name.includes('=') && Buffer.byteLength(name) <= longestName);
+}
+
+async function removeAlias({ place }: Alias): Promise<void> {
+  await rm(place, { recursive: true, force: true });
 }
 
 interface SavedIndex {

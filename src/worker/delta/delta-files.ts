@@ -22,17 +22,13 @@ import {
   splitLocation,
   type WantedBytes,
 } from '../../storage/index.ts';
+import { noRemoteFiles, type RemoteFiles } from '../remote-files.ts';
 import { unreadableFile } from '../unreadable-file.ts';
 import { deletionBits, keptRows } from './deletion-bits.ts';
 import { changeTypePlace, type DeltaSource, rowNumber } from './delta-relation.ts';
 import { VerifiedFiles } from './verified-files.ts';
 
 const filesAtOnce = 16;
-
-/** Brings files that do not lie on this machine; a RangeCache does. */
-export interface RemoteFiles {
-  open(location: string, wanted: WantedBytes, signal: AbortSignal): Promise<CachedFile>;
-}
 
 /** The files of a scan, ready to be read. */
 export interface OpenDeltaFiles extends AsyncDisposable {
@@ -43,6 +39,8 @@ export interface OpenDeltaFiles extends AsyncDisposable {
   readonly statements: readonly string[];
   readonly rows: number;
   readonly bytes: number;
+  /** Of remote files, by their paths on this machine. */
+  readonly locations: ReadonlyMap<string, string>;
 }
 
 export interface DeltaFilesOptions {
@@ -97,8 +95,7 @@ export class DeltaFiles {
   ): Promise<string> {
     const path = fileLocation(file.path);
     if (!path.startsWith('/')) {
-      const { remoteFiles } = this.#options;
-      if (remoteFiles === undefined) throw notReachable(path);
+      const { remoteFiles = noRemoteFiles } = this.#options;
       const opened = await remoteFiles.open(path, wanted, signal);
       remote.push(opened);
       const { size } = await stat(opened.localPath);
@@ -198,7 +195,13 @@ function describe(
     const whole = (split.firstRow ?? 0n) === 0n && wanted === found.rows;
     return whole ? create(SplitSchema, { path: split.path }) : split;
   });
-  return { sources, splits, statements, rows, bytes };
+  const locations = new Map(
+    [...opened.values()].flatMap(({ file, localPath }): [string, string][] => {
+      const location = fileLocation(file.path);
+      return location === localPath ? [] : [[localPath, location]];
+    }),
+  );
+  return { sources, splits, statements, rows, bytes, locations };
 }
 
 /** A vector of another file would go unnoticed otherwise. */
@@ -218,11 +221,4 @@ async function countRows(path: string): Promise<number> {
 function torn({ path, bytes }: DeltaFile, found: number): SkeinError {
   const message = `the file is damaged: ${path} has ${found} bytes, and the table's log says ${bytes}`;
   return new SkeinError(SqlState.dataCorrupted, message, { details: { path } });
-}
-
-function notReachable(path: string): SkeinError {
-  return new SkeinError(SqlState.ioError, `this worker cannot reach remote files: ${path}`, {
-    retry: 'task',
-    details: { path },
-  });
 }

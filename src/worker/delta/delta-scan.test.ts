@@ -17,7 +17,7 @@ import {
   RowRunsBuilder,
 } from '../../storage/index.ts';
 import type { SqlValue } from '../../types/index.ts';
-import type { RemoteFiles } from './index.ts';
+import type { RemoteFiles } from '../remote-files.ts';
 
 type FileInit = Exclude<MessageInitShape<typeof DeltaFileSchema>, { $typeName: string }>;
 type ScanInit = MessageInitShape<typeof DeltaScanSchema>;

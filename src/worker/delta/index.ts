@@ -1,2 +1,2 @@
-export { DeltaFiles, type DeltaFilesOptions, type OpenDeltaFiles, type RemoteFiles } from './delta-files.ts';
+export { DeltaFiles, type DeltaFilesOptions, type OpenDeltaFiles } from './delta-files.ts';
 export { deltaRelation } from './delta-relation.ts';
