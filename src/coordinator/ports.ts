@@ -33,7 +33,7 @@ export interface FragmentRunner {
   /** Writes the rows to a file or folder in the spool. @param target `options`: of DuckDB's COPY, as SQL */
   exportRows(
     request: RunTaskRequest,
-    target: { readonly path: string; readonly options: string },
+    target: { readonly path: string; readonly options: string; readonly names: readonly string[] },
     signal: AbortSignal,
   ): Promise<{ readonly rows: number; readonly stats: TaskStats }>;
   /** What runs, and how far it is: 0 to 1. */

@@ -17,6 +17,15 @@ export interface TableWrite {
   readonly folder: string;
   /** Default: zstd. */
   readonly compression?: 'zstd' | 'snappy';
+  /** Files that belong to no table: `columns` go by their stored names, and DuckDB divides the rows. */
+  readonly plain?: PlainFiles;
+}
+
+export interface PlainFiles {
+  /** Of DuckDB's COPY, as SQL: how rows become files, and where within the location these lie. */
+  readonly options: string;
+  /** What the files' names begin with. */
+  readonly prefix: string;
 }
 
 export interface WrittenColumn {

@@ -20,7 +20,9 @@ import type { ScanFiles } from './scan-files.ts';
 import type { Spool } from './spool.ts';
 import { type InputStats, TaskConnection } from './task-connection.ts';
 import { copyStatement, listFiles } from './task-output.ts';
-import { type AttemptFiles, describeFiles, type OpenStore, writeTable } from './write/table-writer.ts';
+import type { AttemptFiles, OpenStore } from './write/attempt-files.ts';
+import { exportFiles } from './write/export-files.ts';
+import { describeFiles, writeTable } from './write/table-writer.ts';
 
 export interface FragmentRuntimeOptions {
   readonly duckdb: DuckDb;
@@ -41,6 +43,8 @@ export interface ExportTarget {
   readonly path: string;
   /** Of DuckDB's COPY, as SQL. */
   readonly options: string;
+  /** Of the columns: those of a fragment may be others. */
+  readonly names: readonly string[];
 }
 
 /** A fragment's rows as they come. */
@@ -262,7 +266,8 @@ export class FragmentRuntime {
     const { connection } = task;
     const store = openStore ?? refuseStore;
     const planning = <T>(work: () => Promise<T>): Promise<T> => this.#planning(request, work);
-    await using table = await writeTable({ connection, request, dir, store, planning, signal });
+    const write = request.write?.plain === undefined ? writeTable : exportFiles;
+    await using table = await write({ connection, request, dir, store, planning, signal });
     const described = await describeFiles(table.files, { connection, dir, signal });
     const output = described === undefined ? [] : [{ name: 'p0-0.parquet', path: described, partition: 0 }];
     const { partitions, inlined, rows, bytes } = await describePartitions(attempt, output, self);
@@ -334,11 +339,10 @@ interface Scratch {
   readonly until: AbortSignal;
 }
 
-/** Columns go by the names that the user gave them. */
-function exportStatement({ sql, columns }: RunTaskRequest, { path, options }: ExportTarget): string {
-  const items = columns.map(({ name }, index) => `c${index} AS ${quoteIdentifier(name)}`);
-  const names = columns.map((_, index) => `c${index}`);
-  const select = `SELECT ${items.join(', ')} FROM (\n${sql}\n) AS fragment(${names.join(', ')})`;
+function exportStatement({ sql }: RunTaskRequest, { path, options, names }: ExportTarget): string {
+  const items = names.map((name, index) => `c${index} AS ${quoteIdentifier(name)}`);
+  const own = names.map((_, index) => `c${index}`);
+  const select = `SELECT ${items.join(', ')} FROM (\n${sql}\n) AS fragment(${own.join(', ')})`;
   return `COPY (${select}) TO ${quoteLiteral(path)} (${options})`;
 }
 

@@ -11,4 +11,4 @@ export { Spool, type SpoolOptions } from './spool.ts';
 export { TableFiles, type TableFilesOptions } from './table-files.ts';
 export { type TableCacheOptions, Worker, type WorkerFaults, type WorkerOptions } from './worker.ts';
 export { startWorkerServer, type WorkerServer, type WorkerServerOptions } from './worker-server.ts';
-export type { OpenStore } from './write/table-writer.ts';
+export type { OpenStore } from './write/attempt-files.ts';

@@ -29,7 +29,7 @@ import { ProcessLoad } from './process-load.node.ts';
 import { type QueryTask, QueryTasks } from './query-tasks.ts';
 import { Spool } from './spool.ts';
 import { TableFiles } from './table-files.ts';
-import type { OpenStore } from './write/table-writer.ts';
+import type { OpenStore } from './write/attempt-files.ts';
 
 export interface WorkerOptions {
   readonly workerId: WorkerId;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SkeinError } from '../../src/common/index.ts';
 import type { SqlValue } from '../../src/types/index.ts';
 import { startTestEngine, type TestEngine } from '../support/engine.ts';
 
@@ -10,12 +11,30 @@ const off = { local_bypass: 'off' };
 let parent: string;
 let dir: string;
 let engine: TestEngine;
+/** So many tasks that write a folder fail. */
+let failures = 0;
 
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'skein-copy-'));
   dir = join(parent, 'data');
   await mkdir(join(dir, 'in'), { recursive: true });
-  engine = await startTestEngine({ dataDir: dir, workers: 3 });
+  engine = await startTestEngine({
+    dataDir: dir,
+    workers: 3,
+    faults: () => ({
+      async beforeTask({ write }) {
+        if (write?.plain === undefined || failures === 0) return;
+        failures -= 1;
+        throw new SkeinError('58030', 'a fault', { retry: 'task' });
+      },
+    }),
+  });
+  await engine.rows('CREATE TABLE many AS SELECT i, hash(i)::VARCHAR AS s FROM range(0) r(i)');
+  for (const part of [0, 1, 2, 3]) {
+    await engine.rows(
+      `INSERT INTO many SELECT i, hash(i)::VARCHAR FROM range(${part * 10000}, ${part * 10000 + 10000}) r(i)`,
+    );
+  }
 });
 
 afterAll(async () => {
@@ -103,6 +122,58 @@ describe('COPY TO', () => {
       run(`COPY (SELECT CASE WHEN i = 4000 THEN error('no') ELSE i END FROM o) TO 'broken' (FORMAT csv)`),
     ).rejects.toThrow('no');
     expect((await readdir(dir)).filter((name) => name.includes('broken'))).toEqual([]);
+  });
+
+  test('writes a folder by several workers, each row once, though a task fails', async () => {
+    failures = 1;
+    expect(await run(`COPY (SELECT i, s FROM many) TO 'spread' (FORMAT csv, PER_THREAD_OUTPUT)`)).toEqual([
+      [40000n],
+    ]);
+    expect(failures).toBe(0);
+    const tasks = new Set((await readdir(join(dir, 'spread'))).map((name) => name.split('-')[2]));
+    expect(tasks.size).toBeGreaterThan(1);
+    expect(await run('SELECT count(*), count(DISTINCT i), sum(i) FROM spread')).toEqual([
+      [40000n, 40000n, 799980000n],
+    ]);
+    const plan = await run(`EXPLAIN COPY many TO 'nowhere' (FORMAT csv)`);
+    expect(plan.join('\n')).toMatch(/write files/);
+    expect((await readdir(dir)).filter((name) => /nowhere|^\./.test(name))).toEqual([]);
+    // Workers give up for good.
+    failures = 100;
+    await expect(run(`COPY many TO 'gone' (FORMAT json)`)).rejects.toThrow('a fault');
+    failures = 0;
+    expect((await readdir(dir)).filter((name) => name.includes('gone'))).toEqual([]);
+  });
+
+  test('writes a file with the columns where there are no rows', async () => {
+    for (const [kind, options] of [
+      ['parquet', ''],
+      ['csv', `, DELIMITER ';', COMPRESSION gzip`],
+      ['json', ''],
+    ] as const) {
+      expect(
+        await run(
+          `COPY (SELECT i AS a, s FROM many WHERE i < 0) TO 'none_${kind}' (FORMAT ${kind}${options})`,
+        ),
+      ).toEqual([[0n]]);
+      expect(await readdir(join(dir, `none_${kind}`))).toHaveLength(1);
+    }
+    expect(await run('SELECT count(*) FROM none_parquet')).toEqual([[0n]]);
+    const [name = ''] = await readdir(join(dir, 'none_csv'));
+    expect(name).toMatch(/\.csv\.gz$/);
+    expect(gunzipSync(await readFile(join(dir, 'none_csv', name))).toString()).toBe('a;s\n');
+  });
+
+  test('keeps an order in a file, and partitions of several workers', async () => {
+    expect(await run(`COPY (SELECT i FROM many ORDER BY i DESC) TO 'ordered.parquet'`)).toEqual([[40000n]]);
+    const [[broken = 1n] = []] = await run(
+      'SELECT count(*) FROM (SELECT i, lag(i) OVER () AS before FROM ordered) WHERE before <= i',
+    );
+    expect(broken).toBe(0n);
+    await run(`COPY (SELECT i, i % 5 AS p, s FROM many) TO 'divided' (FORMAT csv, PARTITION_BY (p))`);
+    expect(await run('SELECT p, count(*) FROM divided GROUP BY ALL ORDER BY ALL')).toEqual(
+      [0n, 1n, 2n, 3n, 4n].map((p) => [p, 8000n]),
+    );
   });
 
   test('refuses options and places', async () => {

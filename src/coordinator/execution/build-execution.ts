@@ -182,7 +182,7 @@ function describeWrite(table: TableWrite, columns: Schema, input: OperatorTree):
   const partition = table.partitionBy.map(({ name }) => name).join(', ');
   const shard = table.shardColumn === undefined ? undefined : columns[table.shardColumn];
   return {
-    kind: 'write table',
+    kind: table.plain === undefined ? 'write table' : 'write files',
     details: [
       `${table.location}${table.folder === '' ? '' : `/${table.folder}`}`,
       `columns: ${names}`,

@@ -30,6 +30,7 @@ export function toWriteTask({ table, columns }: StageWrite): WriteTask {
     targetFileBytes: BigInt(table.targetFileBytes),
     folder: table.folder,
     compression: table.compression ?? 'zstd',
+    ...(table.plain === undefined ? {} : { plain: { ...table.plain } }),
   });
 }
 

@@ -61,9 +61,11 @@ const readOptions: Readonly<Record<FileKind, KnownOptions>> = {
   },
 };
 
+const sizes: KnownOptions = { file_size_bytes: text, per_thread_output: boolean };
+
 const folders: KnownOptions = {
+  ...sizes,
   partition_by: { kind: 'names' },
-  file_size_bytes: text,
   write_partition_columns: boolean,
 };
 
@@ -87,7 +89,7 @@ const writeOptions: Readonly<Record<FileKind, KnownOptions>> = {
     suffix: text,
   },
   json: {
-    ...folders,
+    ...sizes,
     array: boolean,
     compression: text,
     dateformat: text,
@@ -160,20 +162,46 @@ export function readerOptions(
   );
 }
 
-/** Options of DuckDB's COPY, FORMAT among them, as SQL. @throws as `readerOptions` */
-export function writerOptions(kind: FileKind, path: string, options: readonly CopyOption[]): string {
+export interface WriterOptions {
+  /** How a file is written: of DuckDB's COPY, FORMAT among them, as SQL. */
+  readonly file: string;
+  /** Of the files' names. */
+  readonly extension: string;
+  /** How rows are divided among the files of a folder, likewise; undefined where the options do not say. */
+  readonly folder: string | undefined;
+  /** Columns of PARTITION_BY. */
+  readonly partitionBy: readonly string[];
+  /** The options ask for a folder of files. */
+  readonly isFolder: boolean;
+}
+
+/** @throws as `readerOptions` */
+export function writerOptions(kind: FileKind, path: string, options: readonly CopyOption[]): WriterOptions {
   const entries = literals(writeOptions[kind], kind, options);
-  const extension = /\.(gz|zst)$/i.exec(path)?.[1]?.toLowerCase();
-  const compressed = entries.some(([name]) => name === 'compression');
-  const delimited = entries.some(([name]) => name === 'delim');
-  return [
+  const has = (name: string): boolean => entries.some(([known]) => known === name);
+  const ending = /\.(gz|zst)$/i.exec(path)?.[1]?.toLowerCase();
+  const perThread = entries.some(([name, value]) => name === 'per_thread_output' && value === 'true');
+  const by = options.find(({ name }) => name === 'partition_by');
+  const file = [
     `FORMAT ${kind}`,
-    ...entries.map(([name, value]) => `${name} ${value}`),
-    ...(kind !== 'parquet' && extension !== undefined && !compressed
-      ? [`compression '${extension === 'gz' ? 'gzip' : 'zstd'}'`]
+    ...entries.filter(([name]) => !(name in folders)).map(([name, value]) => `${name} ${value}`),
+    ...(kind !== 'parquet' && ending !== undefined && !has('compression')
+      ? [`compression '${ending === 'gz' ? 'gzip' : 'zstd'}'`]
       : []),
-    ...(/\.tsv(\.|$)/i.test(path) && kind === 'csv' && !delimited ? [`delim '\t'`] : []),
-  ].join(', ');
+    ...(/\.tsv(\.|$)/i.test(path) && kind === 'csv' && !has('delim') ? [`delim '\t'`] : []),
+  ];
+  // Each task writes files of its own, whatever PER_THREAD_OUTPUT says.
+  const divided = entries.filter(([name]) => name in folders && name !== 'per_thread_output');
+  const isDivided = has('file_size_bytes') || by !== undefined;
+  const [, compression = ''] = /\bcompression '(gzip|zstd)'/i.exec(file.join(', ')) ?? [];
+  const compressed = { '': '', gzip: '.gz', zstd: '.zst' }[compression.toLowerCase()] ?? '';
+  return {
+    file: file.join(', '),
+    extension: kind === 'parquet' ? kind : `${kind}${compressed}`,
+    folder: isDivided ? divided.map(([name, value]) => `${name} ${value}`).join(', ') : undefined,
+    partitionBy: by === undefined ? [] : (itemsOf(by.value) ?? [textOf(by)]),
+    isFolder: perThread || isDivided,
+  };
 }
 
 function literals(

@@ -1,21 +1,16 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
-import { mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
+import { join } from 'node:path';
+import { SkeinError, SqlState } from '../../common/index.ts';
 import type { CopyToStatement, Text } from '../../sql/index.ts';
 import { quoteIdentifier } from '../../types/index.ts';
 import { formatOfCopy, writerOptions } from './copy-options.ts';
-import { publishFolder } from './publish-folder.node.ts';
+import { exportFolder } from './export-folder.ts';
 import { atName } from './qualify-name.ts';
 import { countResult } from './results.ts';
 import type { StatementContext, StatementQuery, StatementResult } from './statement-context.ts';
 
-/** Options that make a folder of files. */
-const folderOptions: ReadonlySet<string> = new Set(['partition_by', 'file_size_bytes']);
-const putsAtOnce = 4;
-
 /**
- * COPY TO: a file where the path has an extension, else a folder of files. All rows are written on the coordinator's own
- * disk first, so that what is seen is whole or not there; in an object store a folder's files appear one by one.
+ * COPY TO: a file where the path has an extension, else a folder of files. A file is written by the coordinator, in the
+ * order of the rows, on its own disk first; the files of a folder by workers.
  */
 export async function copyTo(
   { source, path, options }: CopyToStatement,
@@ -24,17 +19,17 @@ export async function copyTo(
   const kind = formatOfCopy(path, options);
   const target = await atName(path, context.catalog.files.checkTarget(path.text));
   await refuseTables(target, path, context);
-  const isFolder = !/\.[A-Za-z0-9]+$/.test(target) || options.some(({ name }) => folderOptions.has(name));
-  if (isFolder) await refuseFull(target, path, context);
-  const scratch = join(await context.scratchFolder(), isFolder ? 'files' : 'file');
-  const sql = writerOptions(kind, target, options);
-  const sizes = options.some(({ name }) => folderOptions.has(name)) ? [] : [`FILE_SIZE_BYTES '256MB'`];
-  const rows = await context.runExport(queryOf(source), {
-    path: scratch,
-    options: isFolder ? [sql, ...sizes, `FILENAME_PATTERN 'part-{i}'`].join(', ') : sql,
-  });
-  if (isFolder) await putFolder(scratch, target, context);
-  else await putFile(scratch, target, context);
+  const writer = writerOptions(kind, target, options);
+  const query = queryOf(source);
+  let rows: number;
+  if (writer.isFolder || !/\.[A-Za-z0-9]+$/.test(target)) {
+    await refuseFull(target, path, context);
+    rows = await exportFolder(query, target, writer, context);
+  } else {
+    const scratch = join(await context.scratchFolder(), 'file');
+    rows = await context.runExport(query, { path: scratch, options: writer.file });
+    await putFile(scratch, target, context);
+  }
   context.affected(rows);
   return countResult(rows);
 }
@@ -78,42 +73,4 @@ async function putFile(file: string, target: string, context: StatementContext):
   const slash = target.lastIndexOf('/');
   const store = context.store(target.slice(0, slash) || '/');
   await store.put(target.slice(slash + 1), { file }, context.signal);
-}
-
-async function putFolder(folder: string, target: string, context: StatementContext): Promise<void> {
-  const files = await filesBelow(folder);
-  if (target.startsWith('/')) {
-    await publishFolder(target, context.random.token(10), async (hidden) => {
-      await putAll(folder, files, hidden, context);
-    });
-    return;
-  }
-  const store = context.store(target);
-  try {
-    await putAll(folder, files, target, context);
-  } catch (error) {
-    await store.delete(files).catch(() => {});
-    throw error;
-  }
-}
-
-async function putAll(
-  folder: string,
-  files: readonly string[],
-  location: string,
-  context: StatementContext,
-): Promise<void> {
-  const { signal } = context;
-  const to = context.store(location);
-  await mapConcurrently(files, putsAtOnce, (key) => to.put(key, { file: join(folder, key) }, signal));
-}
-
-/** Relative to the folder, parts separated by `/`. */
-async function filesBelow(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { recursive: true });
-  const files: string[] = [];
-  for (const entry of entries) {
-    if ((await stat(join(folder, entry))).isFile()) files.push(relative('.', entry).split(sep).join('/'));
-  }
-  return files.toSorted();
 }

@@ -19,12 +19,29 @@ export async function publishFolder(
     await mkdir(hidden, { recursive: true });
     await fill(hidden);
     await rename(hidden, target);
-    await using folder = await open(parent);
-    await folder.sync();
+    await syncFolder(parent);
   } catch (error) {
     await rm(hidden, { recursive: true, force: true });
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     throw new SkeinError(SqlState.duplicateObject, `the folder ${target} is not empty`, { cause: error });
   }
+}
+
+/** Moves files that are durable, by their paths relative to `from`, and removes what is left there. */
+export async function moveFiles(from: string, to: string, keys: readonly string[]): Promise<void> {
+  const folders = new Set<string>([to]);
+  for (const key of keys) {
+    const place = join(to, key);
+    await mkdir(dirname(place), { recursive: true });
+    await rename(join(from, key), place);
+    for (let folder = dirname(place); folder !== to; folder = dirname(folder)) folders.add(folder);
+  }
+  await rm(from, { recursive: true, force: true });
+  for (const folder of folders) await syncFolder(folder);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path);
+  await folder.sync();
 }

@@ -176,12 +176,13 @@ export class StatementRuns implements StatementContext {
       );
     }
     const { plan } = prepared;
+    const names = prepared.columns.map(({ name }) => name);
     const run = this.#begin(plan, async (cause) => samePlanned(plan, await prepare(whyWhole(cause)), cause));
     const { runner, record } = this.#options;
     const { rows } = await runner.runRoot(record, run, async (request, signal) => {
       // An attempt before this one may have left a part of it.
       await rm(target.path, { recursive: true, force: true });
-      return await runner.options.runtime.exportRows(request, target, signal);
+      return await runner.options.runtime.exportRows(request, { ...target, names }, signal);
     });
     return rows;
   }

@@ -18,7 +18,7 @@ export function readWriteTask(message: WriteTask): TaskWrite {
       'a table needs a column that it is not partitioned by',
     );
   }
-  const { location, folder, compression, shardColumn } = message;
+  const { location, folder, compression, shardColumn, plain } = message;
   return {
     types: message.types.map(parseType),
     table: {
@@ -27,6 +27,7 @@ export function readWriteTask(message: WriteTask): TaskWrite {
       shardColumn,
       targetFileBytes: Number(message.targetFileBytes),
       compression: compression === 'snappy' ? 'snappy' : 'zstd',
+      ...(plain === undefined ? {} : { plain: { options: plain.options, prefix: plain.prefix } }),
       columns: message.columns.map(({ position, required, name, stored }) => {
         if (stored === undefined) throw malformed(`column ${position} of a write without its field`);
         return { position, required, name, stored: readField(stored) };

@@ -1,14 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { checksumFile, mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
+import { checksumFile, SkeinError, SqlState } from '../../common/index.ts';
 import type { DuckDbConnection } from '../../duckdb/index.ts';
 import { parquetRowCount } from '../../exchange/index.ts';
-import { abortReason, malformed, type RunTaskRequest } from '../../rpc/index.ts';
+import { malformed, type RunTaskRequest } from '../../rpc/index.ts';
 import {
   dataFileKey,
   fileStats,
   leafColumns,
-  type ObjectStore,
   pathOfKey,
   type TableWrite,
   type WrittenFile,
@@ -16,74 +15,10 @@ import {
   writtenFileToJson,
 } from '../../storage/index.ts';
 import { exchangeParquetOptions, formatType, quoteLiteral } from '../../types/index.ts';
+import { type AttemptFiles, type OpenStore, putFiles } from './attempt-files.ts';
 import { checkRequired } from './check-required.ts';
 import { type CopiedFile, copyRows } from './copy-rows.ts';
 import { readWriteTask } from './read-write-task.ts';
-
-/** The store of a location. @throws SkeinError 42501 where this process may not write there */
-export type OpenStore = (location: string) => ObjectStore;
-
-/** Files of one task that are put at once. */
-const putsAtOnce = 4;
-
-/**
- * Table files that one attempt has written. They are in the table's store, and nobody else's: unless `keep` is called,
- * they are deleted at disposal.
- */
-export class AttemptFiles implements AsyncDisposable {
-  readonly #store: ObjectStore;
-  readonly #keys: string[] = [];
-  readonly #files: WrittenFile[] = [];
-  #kept = false;
-
-  constructor(store: ObjectStore) {
-    this.#store = store;
-  }
-
-  get keys(): readonly string[] {
-    return this.#keys;
-  }
-
-  get files(): readonly WrittenFile[] {
-    return this.#files;
-  }
-
-  get rows(): number {
-    return this.#files.reduce((sum, file) => sum + file.rows, 0);
-  }
-
-  get bytes(): number {
-    return this.#files.reduce((sum, file) => sum + file.bytes, 0);
-  }
-
-  /** Puts a file under a key that no other file has. */
-  async put(
-    key: string,
-    file: string,
-    describe: () => Promise<WrittenFile>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    // Named before it is there: a put that fails may have left something.
-    this.#keys.push(key);
-    const described = await describe();
-    const { bytes } = await this.#store.put(key, { file }, signal);
-    if (bytes !== described.bytes) {
-      const message = `the table's store has ${bytes} of the ${described.bytes} bytes of ${key}`;
-      throw new SkeinError(SqlState.internalError, message, { retry: 'task' });
-    }
-    this.#files.push(described);
-  }
-
-  keep(): void {
-    this.#kept = true;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#kept || this.#keys.length === 0) return;
-    // What cannot be deleted is in no table, and goes when its folder is cleaned up.
-    await this.#store.delete(this.#keys).catch(() => {});
-  }
-}
 
 export interface TableWriterOptions {
   readonly connection: DuckDbConnection;
@@ -113,38 +48,11 @@ export async function writeTable(options: TableWriterOptions): Promise<AttemptFi
     copyRows({ connection, write, fragment, ordered, dir, signal }),
   );
   await checkRequired(write.table, copied, connection, signal);
-  const attempt = new AttemptFiles(store);
-  try {
-    const task = request.attempt?.task ?? 0;
-    await eachToItsEnd(copied, signal, async (file, until) => {
-      const key = keyOf(write.table, file, task);
-      await attempt.put(key, file.path, () => describe(write.table, file, key, until), until);
-    });
-    return attempt;
-  } catch (error) {
-    await attempt[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-/** Rejects with the first error, when nothing is under way any more: what was put can be deleted then. */
-async function eachToItsEnd<T>(
-  items: readonly T[],
-  signal: AbortSignal,
-  work: (item: T, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const failing = new AbortController();
-  const until = AbortSignal.any([signal, failing.signal]);
-  let failure: { readonly error: unknown } | undefined;
-  await mapConcurrently(items, putsAtOnce, async (item) => {
-    if (until.aborted) return;
-    await work(item, until).catch((error: unknown) => {
-      failure ??= { error };
-      failing.abort();
-    });
+  const task = request.attempt?.task ?? 0;
+  return await putFiles(store, copied, signal, async (file, attempt, until) => {
+    const key = keyOf(write.table, file, task);
+    await attempt.put(key, file.path, () => describe(write.table, file, key, until), until);
   });
-  if (signal.aborted) throw abortReason(signal);
-  if (failure !== undefined) throw failure.error;
 }
 
 /** Leaves one row a file for the next stage. @returns the scratch file; undefined for no rows */

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skein/v1/cluster.proto.
  */
 export const file_skein_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2UijQMKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5EiIKBWRlbHRhGAcgASgLMhMuc2tlaW4udjEuRGVsdGFTY2FuGi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBImkKCURlbHRhU2NhbhIQCghsb2NhdGlvbhgBIAEoCRImCgdjb2x1bW5zGAIgAygLMhUuc2tlaW4udjEuRGVsdGFDb2x1bW4SIgoFZmlsZXMYAyADKAsyEy5za2Vpbi52MS5EZWx0YUZpbGUiZQoLRGVsdGFDb2x1bW4SJQoEZGF0YRgBIAEoCzIVLnNrZWluLnYxLlN0b3JlZEZpZWxkSAASEwoJcGFydGl0aW9uGAIgASgNSAASEAoGaGlkZGVuGAMgASgJSABCCAoGc291cmNlInYKC1N0b3JlZEZpZWxkEgwKBG5hbWUYASABKAkSFQoIZmllbGRfaWQYAiABKA1IAIgBARIMCgR0eXBlGAMgASgJEicKCGNoaWxkcmVuGAQgAygLMhUuc2tlaW4udjEuU3RvcmVkRmllbGRCCwoJX2ZpZWxkX2lkItsBCglEZWx0YUZpbGUSDAoEcGF0aBgBIAEoCRIQCghsb2dfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIRCgRyb3dzGAQgASgESACIAQESMgoQcGFydGl0aW9uX3ZhbHVlcxgFIAMoCzIYLnNrZWluLnYxLlBhcnRpdGlvblZhbHVlEjEKD2RlbGV0aW9uX3ZlY3RvchgGIAEoCzIYLnNrZWluLnYxLkRlbGV0aW9uVmVjdG9yEhIKBWNyYzMyGAcgASgNSAGIAQFCBwoFX3Jvd3NCCAoGX2NyYzMyIi4KDlBhcnRpdGlvblZhbHVlEhIKBXZhbHVlGAEgASgJSACIAQFCCAoGX3ZhbHVlIo0BCg5EZWxldGlvblZlY3RvchIUCgxzdG9yYWdlX3R5cGUYASABKAkSGQoRcGF0aF9vcl9pbmxpbmVfZHYYAiABKAkSEwoGb2Zmc2V0GAMgASgNSACIAQESFQoNc2l6ZV9pbl9ieXRlcxgEIAEoDRITCgtjYXJkaW5hbGl0eRgFIAEoBEIJCgdfb2Zmc2V0Ij8KC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBEgwKBGV0YWcYAyABKAkiYgoMRXhjaGFuZ2VSZWFkEioKCnBhcnRpdGlvbnMYASADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYSJgoMd2lyZV9jb2x1bW5zGAIgAygLMhAuc2tlaW4udjEuQ29sdW1uIq8BCgxQYXJ0aXRpb25SZWYSJQoIcHJvZHVjZXIYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSEQoJcGFydGl0aW9uGAIgASgNEgsKA3VybBgDIAEoCRIRCgl3b3JrZXJfaWQYBCABKAkSDwoHaG9zdF9pZBgFIAEoCRImCgVmaWxlcxgGIAMoCzIXLnNrZWluLnYxLlBhcnRpdGlvbkZpbGUSDAoEcm93cxgHIAEoBCJnCg1QYXJ0aXRpb25GaWxlEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBINCgVjcmMzMhgEIAEoDRIMCgRyb3dzGAUgASgEEg4KBmlubGluZRgGIAEoDCKkAwoOUnVuVGFza1JlcXVlc3QSJAoHYXR0ZW1wdBgBIAEoCzITLnNrZWluLnYxLkF0dGVtcHRJZBILCgNzcWwYAiABKAkSIwoGaW5wdXRzGAMgAygLMhMuc2tlaW4udjEuVGFza0lucHV0EiEKB2NvbHVtbnMYBCADKAsyEC5za2Vpbi52MS5Db2x1bW4SJgoMd2lyZV9jb2x1bW5zGAUgAygLMhAuc2tlaW4udjEuQ29sdW1uEiQKBm91dHB1dBgGIAEoCzIULnNrZWluLnYxLlRhc2tPdXRwdXQSOAoIc2V0dGluZ3MYByADKAsyJi5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdC5TZXR0aW5nc0VudHJ5Eg8KB29yZGVyZWQYCCABKAgSEgoKdGltZW91dF9tcxgJIAEoARIVCg1yZW9yZGVyX2pvaW5zGAogASgIEiIKBXdyaXRlGBQgASgLMhMuc2tlaW4udjEuV3JpdGVUYXNrGi8KDVNldHRpbmdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL2AQoJV3JpdGVUYXNrEhAKCGxvY2F0aW9uGAEgASgJEg0KBXR5cGVzGAIgAygJEiYKB2NvbHVtbnMYAyADKAsyFS5za2Vpbi52MS5Xcml0ZUNvbHVtbhI0CgxwYXJ0aXRpb25fYnkYBCADKAsyHi5za2Vpbi52MS5Xcml0ZVBhcnRpdGlvbkNvbHVtbhIZCgxzaGFyZF9jb2x1bW4YBSABKA1IAIgBARIZChF0YXJnZXRfZmlsZV9ieXRlcxgGIAEoBBIOCgZmb2xkZXIYByABKAkSEwoLY29tcHJlc3Npb24YCCABKAlCDwoNX3NoYXJkX2NvbHVtbiJmCgtXcml0ZUNvbHVtbhIQCghwb3NpdGlvbhgBIAEoDRIMCgRuYW1lGAIgASgJEhAKCHJlcXVpcmVkGAMgASgIEiUKBnN0b3JlZBgEIAEoCzIVLnNrZWluLnYxLlN0b3JlZEZpZWxkIlYKFFdyaXRlUGFydGl0aW9uQ29sdW1uEhAKCHBvc2l0aW9uGAEgASgNEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRIQCghyZXF1aXJlZBgEIAEoCCJZCgpUYXNrT3V0cHV0EhEKCWhhc2hfa2V5cxgBIAMoCRISCgpwYXJ0aXRpb25zGAIgASgNEhYKCXBsYWNlZF9ieRgDIAEoCUgAiAEBQgwKCl9wbGFjZWRfYnkidwoPUnVuVGFza1Jlc3BvbnNlEioKCnBhcnRpdGlvbnMYASADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYSIgoFc3RhdHMYAiABKAsyEy5za2Vpbi52MS5UYXNrU3RhdHMSFAoMd3JpdHRlbl9rZXlzGBQgAygJIroCCglUYXNrU3RhdHMSEgoKZWxhcHNlZF9tcxgBIAEoARIQCghmZXRjaF9tcxgCIAEoARISCgppbnB1dF9yb3dzGAMgASgEEhMKC2lucHV0X2J5dGVzGAQgASgEEhMKC291dHB1dF9yb3dzGAUgASgEEhQKDG91dHB1dF9ieXRlcxgGIAEoBBI7Cg1yb3dzX2J5X2lucHV0GAcgAygLMiQuc2tlaW4udjEuVGFza1N0YXRzLlJvd3NCeUlucHV0RW50cnkSFAoMd3JpdHRlbl9yb3dzGBQgASgEEhUKDXdyaXR0ZW5fYnl0ZXMYFSABKAQSFQoNd3JpdHRlbl9maWxlcxgWIAEoBBoyChBSb3dzQnlJbnB1dEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEiJAoQRHJvcFF1ZXJ5UmVxdWVzdBIQCghxdWVyeV9pZBgBIAEoCSITChFEcm9wUXVlcnlSZXNwb25zZSISChBHZXRTdGF0dXNSZXF1ZXN0IjsKEUdldFN0YXR1c1Jlc3BvbnNlEiYKBnN0YXR1cxgBIAEoCzIWLnNrZWluLnYxLldvcmtlclN0YXR1cyLBAwoMV29ya2VyU3RhdHVzEhEKCXdvcmtlcl9pZBgBIAEoCRIVCg1ydW5uaW5nX3Rhc2tzGAIgASgNEhYKDmZpbmlzaGVkX3Rhc2tzGAMgASgEEhQKDGZhaWxlZF90YXNrcxgEIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYBSABKAQSGQoRbWVtb3J5X3VzZWRfYnl0ZXMYBiABKAQSFgoOcmVzaWRlbnRfYnl0ZXMYByABKAQSEwoLc3Bvb2xfYnl0ZXMYCCABKAQSGAoQc3Bvb2xfZnJlZV9ieXRlcxgJIAEoBBITCgtjYWNoZV9ieXRlcxgKIAEoBBISCgpjYWNoZV9oaXRzGAsgASgEEhQKDGNhY2hlX21pc3NlcxgMIAEoBBIQCghjcHVfbG9hZBgNIAEoARIQCghkcmFpbmluZxgOIAEoCBIZChF0YWJsZV9jYWNoZV9ieXRlcxgPIAEoBBIYChB0YWJsZV9jYWNoZV9oaXRzGBAgASgEEhoKEnRhYmxlX2NhY2hlX21pc3NlcxgRIAEoBBInCgdydW5uaW5nGBQgAygLMhYuc2tlaW4udjEuVGFza1Byb2dyZXNzIlIKDFRhc2tQcm9ncmVzcxIQCghxdWVyeV9pZBgBIAEoCRIQCghzdGFnZV9pZBgCIAEoDRIMCgR0YXNrGAMgASgNEhAKCGZyYWN0aW9uGAQgASgBIqgBCg9SZWdpc3RlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEgsKA3VybBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3RocmVhZHMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhYKDmR1Y2tkYl92ZXJzaW9uGAYgASgJEhgKEHByb3RvY29sX3ZlcnNpb24YByABKA0SCwoDcGlkGAggASgNIjwKEFJlZ2lzdGVyUmVzcG9uc2USEgoKZGF0YV9yb290cxgBIAMoCRIUCgxoZWFydGJlYXRfbXMYAiABKAEiOgoQSGVhcnRiZWF0UmVxdWVzdBImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMiIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgiIQoMTGVhdmVSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCSIPCg1MZWF2ZVJlc3BvbnNlIosCCgtFcnJvckRldGFpbBIRCglzcWxfc3RhdGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVyZXRyeRgDIAEoCRIVCghwb3NpdGlvbhgEIAEoDUgAiAEBEhEKBGhpbnQYBSABKAlIAYgBARIzCgdkZXRhaWxzGAYgAygLMiIuc2tlaW4udjEuRXJyb3JEZXRhaWwuRGV0YWlsc0VudHJ5EiQKBGxvc3QYByADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3Bvc2l0aW9uQgcKBV9oaW50MtsBCg1Xb3JrZXJTZXJ2aWNlEj4KB1J1blRhc2sSGC5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdBoZLnNrZWluLnYxLlJ1blRhc2tSZXNwb25zZRJECglEcm9wUXVlcnkSGi5za2Vpbi52MS5Ecm9wUXVlcnlSZXF1ZXN0Ghsuc2tlaW4udjEuRHJvcFF1ZXJ5UmVzcG9uc2USRAoJR2V0U3RhdHVzEhouc2tlaW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLnNrZWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlMtcBChJDb29yZGluYXRvclNlcnZpY2USQQoIUmVnaXN0ZXISGS5za2Vpbi52MS5SZWdpc3RlclJlcXVlc3QaGi5za2Vpbi52MS5SZWdpc3RlclJlc3BvbnNlEkQKCUhlYXJ0YmVhdBIaLnNrZWluLnYxLkhlYXJ0YmVhdFJlcXVlc3QaGy5za2Vpbi52MS5IZWFydGJlYXRSZXNwb25zZRI4CgVMZWF2ZRIWLnNrZWluLnYxLkxlYXZlUmVxdWVzdBoXLnNrZWluLnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChZza2Vpbi92MS9jbHVzdGVyLnByb3RvEghza2Vpbi52MSJOCglBdHRlbXB0SWQSEAoIcXVlcnlfaWQYASABKAkSEAoIc3RhZ2VfaWQYAiABKA0SDAoEdGFzaxgDIAEoDRIPCgdhdHRlbXB0GAQgASgNIiQKBkNvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiYQoFU3BsaXQSDAoEcGF0aBgBIAEoCRIWCglmaXJzdF9yb3cYAiABKARIAIgBARIWCglyb3dfY291bnQYAyABKARIAYgBAUIMCgpfZmlyc3Rfcm93QgwKCl9yb3dfY291bnQilgEKCVRhc2tJbnB1dBIMCgRuYW1lGAEgASgJEiEKB2NvbHVtbnMYAiADKAsyEC5za2Vpbi52MS5Db2x1bW4SIgoEc2NhbhgDIAEoCzISLnNrZWluLnYxLkZpbGVTY2FuSAASKgoIZXhjaGFuZ2UYBCABKAsyFi5za2Vpbi52MS5FeGNoYW5nZVJlYWRIAEIICgZzb3VyY2UijQMKCEZpbGVTY2FuEg4KBmZvcm1hdBgBIAEoCRIfCgZzcGxpdHMYAiADKAsyDy5za2Vpbi52MS5TcGxpdBIwCgdvcHRpb25zGAMgAygLMh8uc2tlaW4udjEuRmlsZVNjYW4uT3B0aW9uc0VudHJ5EiYKDGZpbGVfY29sdW1ucxgEIAMoCzIQLnNrZWluLnYxLkNvbHVtbhImCgxoaXZlX2NvbHVtbnMYBSADKAsyEC5za2Vpbi52MS5Db2x1bW4SMgoIdmVyc2lvbnMYBiADKAsyIC5za2Vpbi52MS5GaWxlU2Nhbi5WZXJzaW9uc0VudHJ5EiIKBWRlbHRhGAcgASgLMhMuc2tlaW4udjEuRGVsdGFTY2FuGi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKDVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEiQKBXZhbHVlGAIgASgLMhUuc2tlaW4udjEuRmlsZVZlcnNpb246AjgBImkKCURlbHRhU2NhbhIQCghsb2NhdGlvbhgBIAEoCRImCgdjb2x1bW5zGAIgAygLMhUuc2tlaW4udjEuRGVsdGFDb2x1bW4SIgoFZmlsZXMYAyADKAsyEy5za2Vpbi52MS5EZWx0YUZpbGUiZQoLRGVsdGFDb2x1bW4SJQoEZGF0YRgBIAEoCzIVLnNrZWluLnYxLlN0b3JlZEZpZWxkSAASEwoJcGFydGl0aW9uGAIgASgNSAASEAoGaGlkZGVuGAMgASgJSABCCAoGc291cmNlInYKC1N0b3JlZEZpZWxkEgwKBG5hbWUYASABKAkSFQoIZmllbGRfaWQYAiABKA1IAIgBARIMCgR0eXBlGAMgASgJEicKCGNoaWxkcmVuGAQgAygLMhUuc2tlaW4udjEuU3RvcmVkRmllbGRCCwoJX2ZpZWxkX2lkItsBCglEZWx0YUZpbGUSDAoEcGF0aBgBIAEoCRIQCghsb2dfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIRCgRyb3dzGAQgASgESACIAQESMgoQcGFydGl0aW9uX3ZhbHVlcxgFIAMoCzIYLnNrZWluLnYxLlBhcnRpdGlvblZhbHVlEjEKD2RlbGV0aW9uX3ZlY3RvchgGIAEoCzIYLnNrZWluLnYxLkRlbGV0aW9uVmVjdG9yEhIKBWNyYzMyGAcgASgNSAGIAQFCBwoFX3Jvd3NCCAoGX2NyYzMyIi4KDlBhcnRpdGlvblZhbHVlEhIKBXZhbHVlGAEgASgJSACIAQFCCAoGX3ZhbHVlIo0BCg5EZWxldGlvblZlY3RvchIUCgxzdG9yYWdlX3R5cGUYASABKAkSGQoRcGF0aF9vcl9pbmxpbmVfZHYYAiABKAkSEwoGb2Zmc2V0GAMgASgNSACIAQESFQoNc2l6ZV9pbl9ieXRlcxgEIAEoDRITCgtjYXJkaW5hbGl0eRgFIAEoBEIJCgdfb2Zmc2V0Ij8KC0ZpbGVWZXJzaW9uEg0KBWJ5dGVzGAEgASgEEhMKC21vZGlmaWVkX21zGAIgASgBEgwKBGV0YWcYAyABKAkiYgoMRXhjaGFuZ2VSZWFkEioKCnBhcnRpdGlvbnMYASADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYSJgoMd2lyZV9jb2x1bW5zGAIgAygLMhAuc2tlaW4udjEuQ29sdW1uIq8BCgxQYXJ0aXRpb25SZWYSJQoIcHJvZHVjZXIYASABKAsyEy5za2Vpbi52MS5BdHRlbXB0SWQSEQoJcGFydGl0aW9uGAIgASgNEgsKA3VybBgDIAEoCRIRCgl3b3JrZXJfaWQYBCABKAkSDwoHaG9zdF9pZBgFIAEoCRImCgVmaWxlcxgGIAMoCzIXLnNrZWluLnYxLlBhcnRpdGlvbkZpbGUSDAoEcm93cxgHIAEoBCJnCg1QYXJ0aXRpb25GaWxlEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBINCgVjcmMzMhgEIAEoDRIMCgRyb3dzGAUgASgEEg4KBmlubGluZRgGIAEoDCKkAwoOUnVuVGFza1JlcXVlc3QSJAoHYXR0ZW1wdBgBIAEoCzITLnNrZWluLnYxLkF0dGVtcHRJZBILCgNzcWwYAiABKAkSIwoGaW5wdXRzGAMgAygLMhMuc2tlaW4udjEuVGFza0lucHV0EiEKB2NvbHVtbnMYBCADKAsyEC5za2Vpbi52MS5Db2x1bW4SJgoMd2lyZV9jb2x1bW5zGAUgAygLMhAuc2tlaW4udjEuQ29sdW1uEiQKBm91dHB1dBgGIAEoCzIULnNrZWluLnYxLlRhc2tPdXRwdXQSOAoIc2V0dGluZ3MYByADKAsyJi5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdC5TZXR0aW5nc0VudHJ5Eg8KB29yZGVyZWQYCCABKAgSEgoKdGltZW91dF9tcxgJIAEoARIVCg1yZW9yZGVyX2pvaW5zGAogASgIEiIKBXdyaXRlGBQgASgLMhMuc2tlaW4udjEuV3JpdGVUYXNrGi8KDVNldHRpbmdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKqAgoJV3JpdGVUYXNrEhAKCGxvY2F0aW9uGAEgASgJEg0KBXR5cGVzGAIgAygJEiYKB2NvbHVtbnMYAyADKAsyFS5za2Vpbi52MS5Xcml0ZUNvbHVtbhI0CgxwYXJ0aXRpb25fYnkYBCADKAsyHi5za2Vpbi52MS5Xcml0ZVBhcnRpdGlvbkNvbHVtbhIZCgxzaGFyZF9jb2x1bW4YBSABKA1IAIgBARIZChF0YXJnZXRfZmlsZV9ieXRlcxgGIAEoBBIOCgZmb2xkZXIYByABKAkSEwoLY29tcHJlc3Npb24YCCABKAkSKAoFcGxhaW4YCSABKAsyFC5za2Vpbi52MS5QbGFpbkZpbGVzSAGIAQFCDwoNX3NoYXJkX2NvbHVtbkIICgZfcGxhaW4iLQoKUGxhaW5GaWxlcxIPCgdvcHRpb25zGAEgASgJEg4KBnByZWZpeBgCIAEoCSJmCgtXcml0ZUNvbHVtbhIQCghwb3NpdGlvbhgBIAEoDRIMCgRuYW1lGAIgASgJEhAKCHJlcXVpcmVkGAMgASgIEiUKBnN0b3JlZBgEIAEoCzIVLnNrZWluLnYxLlN0b3JlZEZpZWxkIlYKFFdyaXRlUGFydGl0aW9uQ29sdW1uEhAKCHBvc2l0aW9uGAEgASgNEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRIQCghyZXF1aXJlZBgEIAEoCCJZCgpUYXNrT3V0cHV0EhEKCWhhc2hfa2V5cxgBIAMoCRISCgpwYXJ0aXRpb25zGAIgASgNEhYKCXBsYWNlZF9ieRgDIAEoCUgAiAEBQgwKCl9wbGFjZWRfYnkidwoPUnVuVGFza1Jlc3BvbnNlEioKCnBhcnRpdGlvbnMYASADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYSIgoFc3RhdHMYAiABKAsyEy5za2Vpbi52MS5UYXNrU3RhdHMSFAoMd3JpdHRlbl9rZXlzGBQgAygJIroCCglUYXNrU3RhdHMSEgoKZWxhcHNlZF9tcxgBIAEoARIQCghmZXRjaF9tcxgCIAEoARISCgppbnB1dF9yb3dzGAMgASgEEhMKC2lucHV0X2J5dGVzGAQgASgEEhMKC291dHB1dF9yb3dzGAUgASgEEhQKDG91dHB1dF9ieXRlcxgGIAEoBBI7Cg1yb3dzX2J5X2lucHV0GAcgAygLMiQuc2tlaW4udjEuVGFza1N0YXRzLlJvd3NCeUlucHV0RW50cnkSFAoMd3JpdHRlbl9yb3dzGBQgASgEEhUKDXdyaXR0ZW5fYnl0ZXMYFSABKAQSFQoNd3JpdHRlbl9maWxlcxgWIAEoBBoyChBSb3dzQnlJbnB1dEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEiJAoQRHJvcFF1ZXJ5UmVxdWVzdBIQCghxdWVyeV9pZBgBIAEoCSITChFEcm9wUXVlcnlSZXNwb25zZSISChBHZXRTdGF0dXNSZXF1ZXN0IjsKEUdldFN0YXR1c1Jlc3BvbnNlEiYKBnN0YXR1cxgBIAEoCzIWLnNrZWluLnYxLldvcmtlclN0YXR1cyLBAwoMV29ya2VyU3RhdHVzEhEKCXdvcmtlcl9pZBgBIAEoCRIVCg1ydW5uaW5nX3Rhc2tzGAIgASgNEhYKDmZpbmlzaGVkX3Rhc2tzGAMgASgEEhQKDGZhaWxlZF90YXNrcxgEIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYBSABKAQSGQoRbWVtb3J5X3VzZWRfYnl0ZXMYBiABKAQSFgoOcmVzaWRlbnRfYnl0ZXMYByABKAQSEwoLc3Bvb2xfYnl0ZXMYCCABKAQSGAoQc3Bvb2xfZnJlZV9ieXRlcxgJIAEoBBITCgtjYWNoZV9ieXRlcxgKIAEoBBISCgpjYWNoZV9oaXRzGAsgASgEEhQKDGNhY2hlX21pc3NlcxgMIAEoBBIQCghjcHVfbG9hZBgNIAEoARIQCghkcmFpbmluZxgOIAEoCBIZChF0YWJsZV9jYWNoZV9ieXRlcxgPIAEoBBIYChB0YWJsZV9jYWNoZV9oaXRzGBAgASgEEhoKEnRhYmxlX2NhY2hlX21pc3NlcxgRIAEoBBInCgdydW5uaW5nGBQgAygLMhYuc2tlaW4udjEuVGFza1Byb2dyZXNzIlIKDFRhc2tQcm9ncmVzcxIQCghxdWVyeV9pZBgBIAEoCRIQCghzdGFnZV9pZBgCIAEoDRIMCgR0YXNrGAMgASgNEhAKCGZyYWN0aW9uGAQgASgBIqgBCg9SZWdpc3RlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEgsKA3VybBgCIAEoCRIPCgdob3N0X2lkGAMgASgJEg8KB3RocmVhZHMYBCABKA0SFAoMbWVtb3J5X2J5dGVzGAUgASgEEhYKDmR1Y2tkYl92ZXJzaW9uGAYgASgJEhgKEHByb3RvY29sX3ZlcnNpb24YByABKA0SCwoDcGlkGAggASgNIjwKEFJlZ2lzdGVyUmVzcG9uc2USEgoKZGF0YV9yb290cxgBIAMoCRIUCgxoZWFydGJlYXRfbXMYAiABKAEiOgoQSGVhcnRiZWF0UmVxdWVzdBImCgZzdGF0dXMYASABKAsyFi5za2Vpbi52MS5Xb3JrZXJTdGF0dXMiIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgiIQoMTGVhdmVSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCSIPCg1MZWF2ZVJlc3BvbnNlIosCCgtFcnJvckRldGFpbBIRCglzcWxfc3RhdGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVyZXRyeRgDIAEoCRIVCghwb3NpdGlvbhgEIAEoDUgAiAEBEhEKBGhpbnQYBSABKAlIAYgBARIzCgdkZXRhaWxzGAYgAygLMiIuc2tlaW4udjEuRXJyb3JEZXRhaWwuRGV0YWlsc0VudHJ5EiQKBGxvc3QYByADKAsyFi5za2Vpbi52MS5QYXJ0aXRpb25SZWYaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3Bvc2l0aW9uQgcKBV9oaW50MtsBCg1Xb3JrZXJTZXJ2aWNlEj4KB1J1blRhc2sSGC5za2Vpbi52MS5SdW5UYXNrUmVxdWVzdBoZLnNrZWluLnYxLlJ1blRhc2tSZXNwb25zZRJECglEcm9wUXVlcnkSGi5za2Vpbi52MS5Ecm9wUXVlcnlSZXF1ZXN0Ghsuc2tlaW4udjEuRHJvcFF1ZXJ5UmVzcG9uc2USRAoJR2V0U3RhdHVzEhouc2tlaW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLnNrZWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlMtcBChJDb29yZGluYXRvclNlcnZpY2USQQoIUmVnaXN0ZXISGS5za2Vpbi52MS5SZWdpc3RlclJlcXVlc3QaGi5za2Vpbi52MS5SZWdpc3RlclJlc3BvbnNlEkQKCUhlYXJ0YmVhdBIaLnNrZWluLnYxLkhlYXJ0YmVhdFJlcXVlc3QaGy5za2Vpbi52MS5IZWFydGJlYXRSZXNwb25zZRI4CgVMZWF2ZRIWLnNrZWluLnYxLkxlYXZlUmVxdWVzdBoXLnNrZWluLnYxLkxlYXZlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message skein.v1.AttemptId
@@ -720,6 +720,13 @@ export type WriteTask = Message<"skein.v1.WriteTask"> & {
    * @generated from field: string compression = 8;
    */
   compression: string;
+
+  /**
+   * Plain files that belong to no table: of the columns under their names, and nothing else of the above counts.
+   *
+   * @generated from field: optional skein.v1.PlainFiles plain = 9;
+   */
+  plain?: PlainFiles;
 };
 
 /**
@@ -728,6 +735,32 @@ export type WriteTask = Message<"skein.v1.WriteTask"> & {
  */
 export const WriteTaskSchema: GenMessage<WriteTask> = /*@__PURE__*/
   messageDesc(file_skein_v1_cluster, 16);
+
+/**
+ * @generated from message skein.v1.PlainFiles
+ */
+export type PlainFiles = Message<"skein.v1.PlainFiles"> & {
+  /**
+   * Of DuckDB's COPY, as SQL.
+   *
+   * @generated from field: string options = 1;
+   */
+  options: string;
+
+  /**
+   * What the files' names begin with.
+   *
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+};
+
+/**
+ * Describes the message skein.v1.PlainFiles.
+ * Use `create(PlainFilesSchema)` to create a new message.
+ */
+export const PlainFilesSchema: GenMessage<PlainFiles> = /*@__PURE__*/
+  messageDesc(file_skein_v1_cluster, 17);
 
 /**
  * @generated from message skein.v1.WriteColumn
@@ -761,7 +794,7 @@ export type WriteColumn = Message<"skein.v1.WriteColumn"> & {
  * Use `create(WriteColumnSchema)` to create a new message.
  */
 export const WriteColumnSchema: GenMessage<WriteColumn> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 17);
+  messageDesc(file_skein_v1_cluster, 18);
 
 /**
  * @generated from message skein.v1.WritePartitionColumn
@@ -793,7 +826,7 @@ export type WritePartitionColumn = Message<"skein.v1.WritePartitionColumn"> & {
  * Use `create(WritePartitionColumnSchema)` to create a new message.
  */
 export const WritePartitionColumnSchema: GenMessage<WritePartitionColumn> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 18);
+  messageDesc(file_skein_v1_cluster, 19);
 
 /**
  * @generated from message skein.v1.TaskOutput
@@ -824,7 +857,7 @@ export type TaskOutput = Message<"skein.v1.TaskOutput"> & {
  * Use `create(TaskOutputSchema)` to create a new message.
  */
 export const TaskOutputSchema: GenMessage<TaskOutput> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 19);
+  messageDesc(file_skein_v1_cluster, 20);
 
 /**
  * @generated from message skein.v1.RunTaskResponse
@@ -855,7 +888,7 @@ export type RunTaskResponse = Message<"skein.v1.RunTaskResponse"> & {
  * Use `create(RunTaskResponseSchema)` to create a new message.
  */
 export const RunTaskResponseSchema: GenMessage<RunTaskResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 20);
+  messageDesc(file_skein_v1_cluster, 21);
 
 /**
  * @generated from message skein.v1.TaskStats
@@ -923,7 +956,7 @@ export type TaskStats = Message<"skein.v1.TaskStats"> & {
  * Use `create(TaskStatsSchema)` to create a new message.
  */
 export const TaskStatsSchema: GenMessage<TaskStats> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 21);
+  messageDesc(file_skein_v1_cluster, 22);
 
 /**
  * @generated from message skein.v1.DropQueryRequest
@@ -940,7 +973,7 @@ export type DropQueryRequest = Message<"skein.v1.DropQueryRequest"> & {
  * Use `create(DropQueryRequestSchema)` to create a new message.
  */
 export const DropQueryRequestSchema: GenMessage<DropQueryRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 22);
+  messageDesc(file_skein_v1_cluster, 23);
 
 /**
  * @generated from message skein.v1.DropQueryResponse
@@ -953,7 +986,7 @@ export type DropQueryResponse = Message<"skein.v1.DropQueryResponse"> & {
  * Use `create(DropQueryResponseSchema)` to create a new message.
  */
 export const DropQueryResponseSchema: GenMessage<DropQueryResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 23);
+  messageDesc(file_skein_v1_cluster, 24);
 
 /**
  * @generated from message skein.v1.GetStatusRequest
@@ -966,7 +999,7 @@ export type GetStatusRequest = Message<"skein.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 24);
+  messageDesc(file_skein_v1_cluster, 25);
 
 /**
  * @generated from message skein.v1.GetStatusResponse
@@ -983,7 +1016,7 @@ export type GetStatusResponse = Message<"skein.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 25);
+  messageDesc(file_skein_v1_cluster, 26);
 
 /**
  * @generated from message skein.v1.WorkerStatus
@@ -1091,7 +1124,7 @@ export type WorkerStatus = Message<"skein.v1.WorkerStatus"> & {
  * Use `create(WorkerStatusSchema)` to create a new message.
  */
 export const WorkerStatusSchema: GenMessage<WorkerStatus> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 26);
+  messageDesc(file_skein_v1_cluster, 27);
 
 /**
  * @generated from message skein.v1.TaskProgress
@@ -1125,7 +1158,7 @@ export type TaskProgress = Message<"skein.v1.TaskProgress"> & {
  * Use `create(TaskProgressSchema)` to create a new message.
  */
 export const TaskProgressSchema: GenMessage<TaskProgress> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 27);
+  messageDesc(file_skein_v1_cluster, 28);
 
 /**
  * @generated from message skein.v1.RegisterRequest
@@ -1181,7 +1214,7 @@ export type RegisterRequest = Message<"skein.v1.RegisterRequest"> & {
  * Use `create(RegisterRequestSchema)` to create a new message.
  */
 export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 28);
+  messageDesc(file_skein_v1_cluster, 29);
 
 /**
  * @generated from message skein.v1.RegisterResponse
@@ -1205,7 +1238,7 @@ export type RegisterResponse = Message<"skein.v1.RegisterResponse"> & {
  * Use `create(RegisterResponseSchema)` to create a new message.
  */
 export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 29);
+  messageDesc(file_skein_v1_cluster, 30);
 
 /**
  * @generated from message skein.v1.HeartbeatRequest
@@ -1222,7 +1255,7 @@ export type HeartbeatRequest = Message<"skein.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 30);
+  messageDesc(file_skein_v1_cluster, 31);
 
 /**
  * @generated from message skein.v1.HeartbeatResponse
@@ -1241,7 +1274,7 @@ export type HeartbeatResponse = Message<"skein.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 31);
+  messageDesc(file_skein_v1_cluster, 32);
 
 /**
  * @generated from message skein.v1.LeaveRequest
@@ -1258,7 +1291,7 @@ export type LeaveRequest = Message<"skein.v1.LeaveRequest"> & {
  * Use `create(LeaveRequestSchema)` to create a new message.
  */
 export const LeaveRequestSchema: GenMessage<LeaveRequest> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 32);
+  messageDesc(file_skein_v1_cluster, 33);
 
 /**
  * @generated from message skein.v1.LeaveResponse
@@ -1271,7 +1304,7 @@ export type LeaveResponse = Message<"skein.v1.LeaveResponse"> & {
  * Use `create(LeaveResponseSchema)` to create a new message.
  */
 export const LeaveResponseSchema: GenMessage<LeaveResponse> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 33);
+  messageDesc(file_skein_v1_cluster, 34);
 
 /**
  * Travels as a Connect error detail: SkeinError field by field.
@@ -1324,7 +1357,7 @@ export type ErrorDetail = Message<"skein.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_skein_v1_cluster, 34);
+  messageDesc(file_skein_v1_cluster, 35);
 
 /**
  * @generated from service skein.v1.WorkerService
