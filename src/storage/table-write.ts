@@ -18,14 +18,12 @@ export interface TableWrite {
   /** Default: zstd. */
   readonly compression?: 'zstd' | 'snappy';
   /** Files that belong to no table: `columns` go by their stored names, and DuckDB divides the rows. */
-  readonly plain?: PlainFiles;
-}
-
-export interface PlainFiles {
-  /** Of DuckDB's COPY, as SQL: how rows become files, and where within the location these lie. */
-  readonly options: string;
-  /** What the files' names begin with. */
-  readonly prefix: string;
+  readonly plain?: {
+    /** Of DuckDB's COPY, as SQL: how rows become files, and where within the location these lie. */
+    readonly options: string;
+    /** What the files' names begin with. */
+    readonly prefix: string;
+  };
 }
 
 export interface WrittenColumn {
@@ -59,4 +57,6 @@ export interface WrittenFile {
   readonly stats: string;
   readonly shard: number | undefined;
   readonly crc32: number;
+  /** Of the object, where it lies in an object store. */
+  readonly etag?: string | undefined;
 }

@@ -75,6 +75,8 @@ export interface DeltaFile {
   readonly shard: number | undefined;
   /** CRC-32 of all bytes, where the writer left it. */
   readonly crc32: number | undefined;
+  /** Of the object as it was written, where the writer left it. */
+  readonly etag?: string | undefined;
 }
 
 /** How the rows of a table are divided among its data files. `columns` are positions in the schema. */

@@ -11,6 +11,7 @@ export const writtenFileColumns: Schema = [
   { name: 'stats', type: scalar('VARCHAR') },
   { name: 'shard', type: scalar('INTEGER') },
   { name: 'crc32', type: scalar('BIGINT') },
+  { name: 'etag', type: scalar('VARCHAR') },
 ];
 
 /** A file's row as a line of JSON, by the names of `writtenFileColumns`. */
@@ -25,7 +26,7 @@ export function writtenFileToJson(file: WrittenFile): string {
 
 /** @throws SkeinError XX000 for a row that is none of `writtenFileColumns` */
 export function writtenFileFromRow(row: readonly SqlValue[]): WrittenFile {
-  const [path, bytes, rows, partitionValues, stats, shard, crc32] = row;
+  const [path, bytes, rows, partitionValues, stats, shard, crc32, etag] = row;
   if (
     typeof path !== 'string' ||
     typeof bytes !== 'bigint' ||
@@ -47,5 +48,6 @@ export function writtenFileFromRow(row: readonly SqlValue[]): WrittenFile {
     stats,
     shard: typeof shard === 'number' ? shard : undefined,
     crc32: Number(crc32),
+    etag: typeof etag === 'string' ? etag : undefined,
   };
 }

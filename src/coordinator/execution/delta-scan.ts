@@ -80,7 +80,7 @@ function toField({ name, fieldId, type, children }: StoredField): ProtoField {
 }
 
 function toFile({ path, bytes, delta }: TableFile): ProtoFile {
-  const { rowCount, partitionValues = [], deletionVector, crc32 } = delta ?? {};
+  const { rowCount, partitionValues = [], deletionVector, crc32, etag = '' } = delta ?? {};
   return create(DeltaFileSchema, {
     path,
     logPath: delta?.logPath ?? path,
@@ -99,5 +99,6 @@ function toFile({ path, bytes, delta }: TableFile): ProtoFile {
           },
         }),
     ...(crc32 === undefined ? {} : { crc32 }),
+    etag,
   });
 }

@@ -7,7 +7,7 @@ import { defaultOf } from './column-rules.ts';
 import { resolveDataPath } from './data-path.ts';
 import type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta-snapshot.ts';
 import { columnStatistics } from './delta-statistics.ts';
-import { crc32Of, shardOf } from './file-actions.ts';
+import { crc32Of, etagOf, shardOf } from './file-actions.ts';
 import { parseSharding, shardingProperty } from './sharding-property.ts';
 import { storedType } from './stored-type.ts';
 
@@ -132,6 +132,7 @@ function tableFile(
       stats: add.stats,
       shard: shardOf(add),
       crc32: crc32Of(add),
+      etag: etagOf(add),
     },
   };
 }

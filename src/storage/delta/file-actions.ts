@@ -4,9 +4,13 @@ import type { AddAction, CdcAction, DeletionVectorDescriptor, DeltaAction, Remov
 import { numRecordsOf } from './check-actions.ts';
 import { limitStats, type StatsColumn, widenStats } from './file-stats.ts';
 
-/** Tags of data files: the shard that the rows belong to, and the CRC-32 of all bytes as eight hex digits. */
+/**
+ * Tags of data files: the shard that the rows belong to, the CRC-32 of all bytes as eight hex digits, and the ETag of the
+ * object as it was written.
+ */
 const shardTag = 'skein.shard';
 const crc32Tag = 'skein.crc32';
+const etagTag = 'skein.etag';
 
 export interface AddOptions {
   readonly nowMs: number;
@@ -30,6 +34,7 @@ export function toAddAction(file: WrittenFile, options: AddOptions): AddAction {
     tags: {
       ...(file.shard === undefined ? {} : { [shardTag]: String(file.shard) }),
       [crc32Tag]: file.crc32.toString(16).padStart(8, '0'),
+      ...(file.etag === undefined ? {} : { [etagTag]: file.etag }),
     },
   };
 }
@@ -49,6 +54,11 @@ export function shardOf({ tags }: Pick<AddAction, 'tags'>): number | undefined {
 export function crc32Of({ tags }: Pick<AddAction, 'tags'>): number | undefined {
   const text = tags?.[crc32Tag];
   return text !== undefined && /^[0-9a-f]{8}$/.test(text) ? Number.parseInt(text, 16) : undefined;
+}
+
+/** The ETag that a file's tags name; undefined where they name none. */
+export function etagOf({ tags }: Pick<AddAction, 'tags'>): string | undefined {
+  return tags?.[etagTag];
 }
 
 /** The tombstone of a live file. */

@@ -9,7 +9,7 @@ import { resolveDataPath } from './data-path.ts';
 import { deletionVectorId, inlineDeletionVector, readDeletionVector } from './deletion-vector.ts';
 import type { DeltaLog } from './delta-log.ts';
 import { storedField } from './delta-table-snapshot.ts';
-import { crc32Of } from './file-actions.ts';
+import { crc32Of, etagOf } from './file-actions.ts';
 import { type RowRuns, RowRunsBuilder, rowRunsBetween } from './row-runs.ts';
 import { deltaProperties } from './table-properties.ts';
 
@@ -235,6 +235,7 @@ function tableFile(
       stats: file.stats,
       shard: undefined,
       crc32: crc32Of(file),
+      etag: etagOf(file),
     },
   };
 }

@@ -60,6 +60,10 @@ export interface WantedBytes {
 /** A local file whose wanted bytes are the object's; all others may be holes. To be released. */
 export interface CachedFile extends AsyncDisposable {
   readonly localPath: string;
+  /** Of a remote object: its version, and whether all of its bytes are here. */
+  readonly remote?: { readonly etag: string; readonly isWhole: boolean };
+  /** As `release`, of bytes that turned out not to be what was written: the next `open` fetches them again. */
+  reject(): Promise<void>;
   /** Lets the cache remove the file. */
   release(): Promise<void>;
 }
@@ -132,7 +136,13 @@ export class RangeCache {
         released ??= object.dropAlias(alias).finally(() => this.#unpin(object));
         return released;
       };
-      return { localPath: alias.path, release, [Symbol.asyncDispose]: release };
+      const reject = async (): Promise<void> => {
+        await this.#forget(object);
+        await release();
+      };
+      const isWhole = object.missing([{ start: 0, end: object.bytes }]).length === 0;
+      const remote = { etag: object.etag, isWhole };
+      return { localPath: alias.path, remote, release, reject, [Symbol.asyncDispose]: release };
     } catch (error) {
       // What a broken-off fetch wrote takes room, too, and nobody counts it.
       if (hasChanged(error) || object.cachedBytes === 0) await this.#forget(object);
@@ -418,7 +428,7 @@ export class RangeCache {
 
 function localFile(localPath: string): CachedFile {
   const release = async (): Promise<void> => undefined;
-  return { localPath, release, [Symbol.asyncDispose]: release };
+  return { localPath, release, reject: release, [Symbol.asyncDispose]: release };
 }
 
 /** The object is another one, or gone. */

@@ -22,13 +22,14 @@ import {
   splitLocation,
   type WantedBytes,
 } from '../../storage/index.ts';
-import { noRemoteFiles, type RemoteFiles } from '../remote-files.ts';
+import { noRemoteFiles, type RemoteFiles, withLocations } from '../remote-files.ts';
 import { unreadableFile } from '../unreadable-file.ts';
 import { deletionBits, keptRows } from './deletion-bits.ts';
 import { changeTypePlace, type DeltaSource, rowNumber } from './delta-relation.ts';
 import { VerifiedFiles } from './verified-files.ts';
 
 const filesAtOnce = 16;
+const copiesKept = 100_000;
 
 /** The files of a scan, ready to be read. */
 export interface OpenDeltaFiles extends AsyncDisposable {
@@ -54,6 +55,8 @@ export interface DeltaFilesOptions {
 export class DeltaFiles {
   readonly #options: DeltaFilesOptions;
   readonly #verified = new VerifiedFiles();
+  /** ETags of objects that hold the right bytes, but were not written by who wrote the table; by path and ETag of that. */
+  readonly #copies = new Map<string, string>();
 
   constructor(options: DeltaFilesOptions) {
     this.#options = options;
@@ -95,8 +98,7 @@ export class DeltaFiles {
   ): Promise<string> {
     const path = fileLocation(file.path);
     if (!path.startsWith('/')) {
-      const { remoteFiles = noRemoteFiles } = this.#options;
-      const opened = await remoteFiles.open(path, wanted, signal);
+      const opened = await this.#openRemote(path, file, wanted, signal);
       remote.push(opened);
       const { size } = await stat(opened.localPath);
       if (BigInt(size) !== file.bytes) throw torn(file, size);
@@ -110,6 +112,50 @@ export class DeltaFiles {
       throw error instanceof SkeinError ? error : unreadableFile(path, error as NodeJS.ErrnoException);
     }
     return path;
+  }
+
+  /**
+   * An object that is not the one that was written is a copy of it, where somebody has moved the table, or is damaged:
+   * which of them only all of its bytes tell.
+   */
+  async #openRemote(
+    path: string,
+    { crc32, etag }: DeltaFile,
+    wanted: WantedBytes,
+    signal: AbortSignal,
+  ): Promise<CachedFile> {
+    const { remoteFiles = noRemoteFiles } = this.#options;
+    const key = `${path}\0${etag}`;
+    const known = this.#copies.get(key) ?? etag;
+    try {
+      const opened = await remoteFiles.open(path, known === '' ? wanted : { ...wanted, etag: known }, signal);
+      if (crc32 !== undefined && opened.remote?.isWhole === true)
+        await this.#verify(path, opened, crc32, signal);
+      return opened;
+    } catch (error) {
+      const isOther = error instanceof SkeinError && error.retry === 'query';
+      if (!isOther || known === '' || crc32 === undefined) throw error;
+      const whole = await remoteFiles.open(path, {}, signal);
+      await this.#verify(path, whole, crc32, signal);
+      this.#remember(key, whole.remote?.etag ?? '');
+      return whole;
+    }
+  }
+
+  /** Gives the file back where it throws. */
+  async #verify(path: string, file: CachedFile, crc32: number, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#verified.verify(file.localPath, await stat(file.localPath), crc32, signal);
+    } catch (error) {
+      await (signal.aborted ? file.release() : file.reject());
+      throw error instanceof SkeinError ? withLocations(error, new Map([[file.localPath, path]])) : error;
+    }
+  }
+
+  #remember(file: string, etag: string): void {
+    const [oldest] = this.#copies.keys();
+    if (this.#copies.size >= copiesKept && oldest !== undefined) this.#copies.delete(oldest);
+    this.#copies.set(file, etag);
   }
 
   async #deletedRows(

@@ -345,7 +345,7 @@ describe('data files', () => {
       open: async (file, wanted) => {
         events.push(`open ${file} ${wanted.columns?.join()}`);
         const release = async (): Promise<void> => void events.push('release');
-        return { localPath: local.path, release, [Symbol.asyncDispose]: release };
+        return { localPath: local.path, release, reject: release, [Symbol.asyncDispose]: release };
       },
     };
     const file = { path: 's3://b/k', logPath: 'k', bytes: local.bytes ?? 0n, rows: 10n };

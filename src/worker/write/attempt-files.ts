@@ -48,12 +48,13 @@ export class AttemptFiles implements AsyncDisposable {
     // Named before it is there: a put that fails may have left something.
     this.#keys.push(key);
     const described = await describe();
-    const { bytes } = await this.#store.put(key, { file }, signal);
+    const { bytes, etag } = await this.#store.put(key, { file }, signal);
     if (bytes !== described.bytes) {
       const message = `the store has ${bytes} of the ${described.bytes} bytes of ${key}`;
       throw new SkeinError(SqlState.internalError, message, { retry: 'task' });
     }
-    this.#files.push(described);
+    // A local file's says when it was written, too.
+    this.#files.push(this.#store.root.startsWith('/') ? described : { ...described, etag });
   }
 
   keep(): void {
