@@ -70,6 +70,8 @@ export type { S3Options } from './object-store/s3-connection.ts';
 export { canPartitionBy, checkPartitionValue, partitionText, partitionValueSql } from './partition-value.ts';
 export { countSplits, dealShards, dealSplits, wholeSplits } from './plan-splits.ts';
 export { type PrunedFiles, pruneFiles } from './prune/prune-files.ts';
+export { type FileColumn, mayMatch } from './prune/prune-row-groups.ts';
+export type { ParquetRowGroup } from './range-cache/parquet-layout.ts';
 export {
   type CachedFile,
   RangeCache,

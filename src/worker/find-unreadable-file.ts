@@ -68,7 +68,7 @@ async function isReadable(
       return true;
     }
     const delta = { ...scan.delta, files: scan.delta.files.filter((file) => file.path === path) };
-    await using files = await deltaFiles.open({ ...whole, delta }, 'skein_deleted', signal);
+    await using files = await deltaFiles.open({ ...whole, delta }, columns, 'skein_deleted', signal);
     for (const statement of files.statements) await connection.run(statement, signal);
     await read(deltaRelation(columns, delta, files.splits, files.sources));
     return true;

@@ -3,9 +3,11 @@ import { create } from '@bufbuild/protobuf';
 import { mapConcurrently, SkeinError, SqlState } from '../common/index.ts';
 import { parquetRowCount } from '../exchange/index.ts';
 import { type Column, type FileScan, type Split, SplitSchema } from '../rpc/index.ts';
-import type { CachedFile, WantedBytes } from '../storage/index.ts';
+import type { CachedFile } from '../storage/index.ts';
+import { parseType } from '../types/index.ts';
 import { noRemoteFiles, type RemoteFiles } from './remote-files.ts';
 import { unreadableFile } from './unreadable-file.ts';
+import { splitsByPath, WantedRowGroups } from './wanted-row-groups.ts';
 
 /** File systems and JSON round times differently; a rewrite moves them further. */
 const timeToleranceMs = 1;
@@ -33,6 +35,15 @@ interface OpenFile {
   readonly localPath: string;
   readonly rows: number | undefined;
   readonly bytes: number;
+  /** What is read of it. */
+  readonly splits: readonly Split[];
+}
+
+interface Opening {
+  readonly scan: FileScan;
+  readonly columns: readonly Column[];
+  readonly remote: CachedFile[];
+  readonly signal: AbortSignal;
 }
 
 /** The plain files that a task reads: are they the ones the query was planned for, and how much is it? */
@@ -51,20 +62,22 @@ export class ScanFiles {
    * XX001 when it is not a whole Parquet file; each names the path
    */
   async open(scan: FileScan, columns: readonly Column[], signal: AbortSignal): Promise<OpenScan> {
-    const paths = [...new Set(scan.splits.map((split) => split.path))];
-    const files = new Map<string, OpenFile>();
     const remote: CachedFile[] = [];
     const release = async (): Promise<void> => {
       await Promise.all(remote.map((file) => file.release()));
     };
     try {
-      await mapConcurrently(paths, filesAtOnce, async (path) => {
-        const file = path.startsWith('/')
-          ? await this.#local(path, scan)
-          : await this.#remote(path, scan, columns, remote, signal);
-        files.set(path, file);
-      });
-      return { ...describe(scan, files), [Symbol.asyncDispose]: release };
+      const files = await mapConcurrently(
+        [...splitsByPath(scan.splits)],
+        filesAtOnce,
+        async ([path, splits]) => {
+          const file = path.startsWith('/')
+            ? await this.#local(path, scan)
+            : await this.#remote(path, splits, { scan, columns, remote, signal });
+          return [path, { splits, ...file }] as const;
+        },
+      );
+      return { ...describe(new Map(files)), [Symbol.asyncDispose]: release };
     } catch (error) {
       await release();
       throw error;
@@ -79,7 +92,7 @@ export class ScanFiles {
     await mapConcurrently([...paths], filesAtOnce, (path) => this.#unchanged(path, scan));
   }
 
-  async #local(path: string, scan: FileScan): Promise<OpenFile> {
+  async #local(path: string, scan: FileScan): Promise<Omit<OpenFile, 'splits'>> {
     const { bytes, modifiedMs } = await this.#unchanged(path, scan);
     const rows =
       scan.format === 'parquet' ? await this.#rows(path, path, `${bytes}\0${modifiedMs}`) : undefined;
@@ -88,18 +101,29 @@ export class ScanFiles {
 
   async #remote(
     path: string,
-    scan: FileScan,
-    columns: readonly Column[],
-    remote: CachedFile[],
-    signal: AbortSignal,
+    splits: readonly Split[],
+    { scan, columns, remote, signal }: Opening,
   ): Promise<OpenFile> {
     const { etag = '', bytes = 0n } = scan.versions[path] ?? {};
-    const wanted: WantedBytes = { ...wantedColumns(scan, columns), ...(etag === '' ? {} : { etag }) };
+    const version = etag === '' ? {} : { etag };
+    if (scan.format !== 'parquet') {
+      const opened = await this.#remoteFiles.open(path, version, signal);
+      remote.push(opened);
+      return { localPath: opened.localPath, rows: undefined, bytes: Number(bytes), splits };
+    }
+    const hive = new Set(scan.hiveColumns.map(({ name }) => name));
+    const stored = columns.map(({ name, type }) => ({
+      type: parseType(type),
+      stored: hive.has(name) ? undefined : { name, fieldId: undefined },
+    }));
+    const groups = new WantedRowGroups(scan, splits, stored);
+    const names = stored.flatMap((column) => column.stored?.name ?? []);
+    const wanted = { columns: names, groups: groups.choose, ...version };
     const opened = await this.#remoteFiles.open(path, wanted, signal);
     remote.push(opened);
     const { localPath } = opened;
-    const rows = scan.format === 'parquet' ? await this.#rows(localPath, path, etag) : undefined;
-    return { localPath, rows, bytes: Number(bytes) };
+    const rows = await this.#rows(localPath, path, etag);
+    return { localPath, rows, bytes: Number(bytes), splits: groups.splits };
   }
 
   async #unchanged(path: string, scan: FileScan): Promise<{ bytes: number; modifiedMs: number }> {
@@ -134,33 +158,23 @@ export class ScanFiles {
   }
 }
 
-/** Text has no columns before it is read. */
-function wantedColumns({ format, hiveColumns }: FileScan, columns: readonly Column[]): WantedBytes {
-  if (format !== 'parquet') return {};
-  const hive = new Set(hiveColumns.map(({ name }) => name));
-  return { columns: columns.map(({ name }) => name).filter((name) => !hive.has(name)) };
-}
-
-function describe(
-  { splits }: FileScan,
-  files: ReadonlyMap<string, OpenFile>,
-): Omit<OpenScan, keyof AsyncDisposable> {
+function describe(files: ReadonlyMap<string, OpenFile>): Omit<OpenScan, keyof AsyncDisposable> {
   let rows: number | undefined = 0;
   let bytes = 0;
-  const here: Split[] = [];
+  const splits: Split[] = [];
   const locations = new Map<string, string>();
-  for (const split of splits) {
-    const file = files.get(split.path);
-    if (file === undefined) continue;
-    const splitRows = split.rowCount === undefined ? file.rows : Number(split.rowCount);
-    rows = rows === undefined || splitRows === undefined ? undefined : rows + splitRows;
-    const share = splitRows === undefined || !file.rows ? 1 : splitRows / file.rows;
-    bytes += Math.round(file.bytes * share);
-    const path = file.localPath;
-    here.push(create(SplitSchema, isWhole(split, file.rows) ? { path } : { ...split, path }));
-    if (path !== split.path) locations.set(path, split.path);
+  for (const [path, file] of files) {
+    if (path !== file.localPath) locations.set(file.localPath, path);
+    for (const split of file.splits) {
+      const splitRows = split.rowCount === undefined ? file.rows : Number(split.rowCount);
+      rows = rows === undefined || splitRows === undefined ? undefined : rows + splitRows;
+      const share = splitRows === undefined || !file.rows ? 1 : splitRows / file.rows;
+      bytes += Math.round(file.bytes * share);
+      const whole = { path: file.localPath };
+      splits.push(create(SplitSchema, isWhole(split, file.rows) ? whole : { ...split, ...whole }));
+    }
   }
-  return { rows, bytes, splits: here, locations };
+  return { rows, bytes, splits, locations };
 }
 
 function isWhole({ firstRow = 0n, rowCount }: Split, rows: number | undefined): boolean {

@@ -195,7 +195,7 @@ async function openInput(
     case 'scan': {
       const scan = source.value;
       if (scan.delta !== undefined) {
-        const files = await deltaFiles.open(scan, `skein_deleted_${index}`, signal);
+        const files = await deltaFiles.open(scan, columns, `skein_deleted_${index}`, signal);
         const sql = deltaRelation(columns, scan.delta, files.splits, files.sources);
         const { statements, locations } = files;
         return { name, sql, statements, size: files, held: files, locations };

@@ -333,7 +333,7 @@ function buildInput(leaf: Leaf, name: string, taskCount: number, shared: StageCo
   }
   const scan = dealtScan(leaf, shared);
   const splits = dealScan(scan, taskCount, shared.dealing);
-  return { kind: 'scan', name, table: scan.table, columns: scanColumns(leaf), splits };
+  return { kind: 'scan', name, table: scan.table, columns: scanColumns(leaf), prune: leaf.prune, splits };
 }
 
 function dealtScan(node: ScanNode, { tables }: StageContext): DealtScan {

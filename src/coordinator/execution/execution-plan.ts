@@ -1,5 +1,5 @@
 import type { WorkerId } from '../../common/index.ts';
-import type { OperatorTree } from '../../plan/index.ts';
+import type { Expr, OperatorTree } from '../../plan/index.ts';
 import type { Split, TableSnapshot, TableWrite } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
 
@@ -74,6 +74,8 @@ export interface ScanInput {
   readonly table: TableSnapshot;
   /** Positions in the table's schema of what is read; never empty. */
   readonly columns: readonly number[];
+  /** Rows that do not fulfil all of these, over the columns, need not be read. */
+  readonly prune?: readonly Expr[];
   /** By task. */
   readonly splits: readonly (readonly Split[])[];
 }

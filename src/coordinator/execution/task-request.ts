@@ -107,13 +107,15 @@ function buildInput(context: TaskRequestContext, input: ExecutionInput, task: nu
   }
 }
 
-function buildScan({ table, columns }: ScanInput, splits: readonly Split[]): FileScan {
+function buildScan({ table, columns, prune: terms = [] }: ScanInput, splits: readonly Split[]): FileScan {
   const { format } = table;
+  const prune = terms.length === 0 ? '' : JSON.stringify(terms);
   if (format.kind === 'delta') {
     return create(FileScanSchema, {
       format: 'delta',
       splits: splits.map(toSplit),
       delta: toDeltaScan(table, format, columns, splits),
+      prune,
     });
   }
   const paths = new Set(splits.map((split) => split.path));
@@ -136,6 +138,7 @@ function buildScan({ table, columns }: ScanInput, splits: readonly Split[]): Fil
     fileColumns: format.kind === 'parquet' ? [] : toColumns(fileColumns(table, hiveNames)),
     hiveColumns: toColumns(hive),
     versions: Object.fromEntries(versions),
+    prune,
   });
 }
 

@@ -1,3 +1,4 @@
+export type { ParquetRowGroup } from './parquet-layout.ts';
 export {
   type CachedFile,
   RangeCache,

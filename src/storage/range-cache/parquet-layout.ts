@@ -1,4 +1,5 @@
-import { type ColumnMetaData, type FileMetaData, parquetMetadata } from 'hyparquet';
+import { type ColumnMetaData, type FileMetaData, parquetMetadata, type SchemaElement } from 'hyparquet';
+import { type ColumnBounds, chunkBounds, exactParsers } from './chunk-bounds.ts';
 import type { Span } from './spans.ts';
 
 const trailerBytes = 8;
@@ -7,12 +8,24 @@ const slackBytes = 256;
 
 /** Where the bytes of a Parquet file's top-level columns lie. */
 export interface ParquetLayout {
+  readonly groups: readonly ParquetRowGroup[];
   readonly columns: readonly {
     /** Lower case: DuckDB finds columns so. */
     readonly name: string;
     readonly fieldId: number | undefined;
-    readonly spans: readonly Span[];
+    /** By row group. */
+    readonly chunks: readonly (readonly Span[])[];
+    /** Bloom filters: DuckDB may look into them before it knows which row groups it reads. */
+    readonly filters: readonly Span[];
   }[];
+}
+
+export interface ParquetRowGroup {
+  /** Counted from 0. */
+  readonly firstRow: number;
+  readonly rows: number;
+  /** What the footer says of the values of a column that is not nested. */
+  bounds(name: string, fieldId: number | undefined): ColumnBounds | undefined;
 }
 
 /**
@@ -33,54 +46,91 @@ export function footerStart(trailer: Uint8Array, fileBytes: number): number | un
  */
 export function parquetLayout(footer: Uint8Array, fileBytes: number): ParquetLayout | undefined {
   try {
-    return layoutOf(parquetMetadata(footer, { geoparquet: false }), fileBytes - footer.byteLength, fileBytes);
+    return layoutOf(
+      parquetMetadata(footer, { geoparquet: false, parsers: exactParsers }),
+      fileBytes - footer.byteLength,
+      fileBytes,
+    );
   } catch {
     return undefined;
   }
 }
 
-/** Columns that the file has not are passed over: they are NULLs of an older schema. */
+/**
+ * Columns that the file has not are passed over: they are NULLs of an older schema.
+ * @param wanted row groups, by position
+ */
 export function columnSpans(
   { columns }: ParquetLayout,
   names: readonly string[],
   fieldIds: readonly number[],
+  wanted: readonly boolean[],
 ): Span[] {
   const wantedNames = new Set(names.map((name) => name.toLowerCase()));
   const wantedIds = new Set(fieldIds);
   return columns
     .filter(({ name, fieldId }) => wantedNames.has(name) || (fieldId !== undefined && wantedIds.has(fieldId)))
-    .flatMap(({ spans }) => spans);
+    .flatMap(({ chunks, filters }) => [...chunks.filter((_, group) => wanted[group]).flat(), ...filters]);
 }
 
 function layoutOf(metadata: FileMetaData, dataEnd: number, fileBytes: number): ParquetLayout | undefined {
   const [root] = metadata.schema;
   if (root === undefined) return undefined;
-  const spans = new Map<string, Span[]>();
-  for (const { columns } of metadata.row_groups) {
+  const chunks = new Map<string, Span[][]>();
+  const filters = new Map<string, Span[]>();
+  for (const [group, { columns }] of metadata.row_groups.entries()) {
     for (const chunk of columns) {
       const meta = chunk.meta_data;
       const [name] = meta?.path_in_schema ?? [];
       if (meta === undefined || name === undefined || chunk.file_path !== undefined) return undefined;
-      const list = spans.get(name) ?? [];
-      list.push(chunkSpan(meta, fileBytes), ...bloomSpans(meta, dataEnd));
-      spans.set(name, list);
+      const groups = chunks.get(name) ?? metadata.row_groups.map((): Span[] => []);
+      groups[group]?.push(chunkSpan(meta, fileBytes));
+      chunks.set(name, groups);
+      filters.set(name, [...(filters.get(name) ?? []), ...bloomSpans(meta, dataEnd)]);
     }
   }
-  const columns = topLevel(metadata).map(({ name, fieldId }) => ({
+  const elements = topLevel(metadata);
+  const columns = elements.map(({ name, fieldId }) => ({
     name: name.toLowerCase(),
     fieldId,
-    spans: spans.get(name) ?? [],
+    chunks: chunks.get(name) ?? [],
+    filters: filters.get(name) ?? [],
   }));
-  const consistent = columns.every(({ spans: own }) =>
-    own.every(({ start, end }) => start >= 4 && end > start),
+  const consistent = columns.every((column) =>
+    [...column.chunks.flat(), ...column.filters].every(({ start, end }) => start >= 4 && end > start),
   );
-  return consistent ? { columns } : undefined;
+  return consistent ? { columns, groups: rowGroups(metadata, elements) } : undefined;
 }
 
-function topLevel({
-  schema,
-}: FileMetaData): { readonly name: string; readonly fieldId: number | undefined }[] {
-  const found: { readonly name: string; readonly fieldId: number | undefined }[] = [];
+function rowGroups(
+  { row_groups: groups }: FileMetaData,
+  elements: ReturnType<typeof topLevel>,
+): readonly ParquetRowGroup[] {
+  let firstRow = 0;
+  return groups.map(({ num_rows: count, columns }) => {
+    const rows = Number(count);
+    const bounds = (name: string, fieldId: number | undefined): ColumnBounds | undefined => {
+      const found = elements.find((each) =>
+        fieldId === undefined ? each.name.toLowerCase() === name.toLowerCase() : each.fieldId === fieldId,
+      );
+      const chunk = columns.find(
+        ({ meta_data: meta }) => meta?.path_in_schema.length === 1 && meta.path_in_schema[0] === found?.name,
+      );
+      if (found === undefined || chunk?.meta_data === undefined) return undefined;
+      return chunkBounds(found.element, chunk.meta_data);
+    };
+    const group = { firstRow, rows, bounds };
+    firstRow += rows;
+    return group;
+  });
+}
+
+function topLevel({ schema }: FileMetaData): readonly {
+  readonly name: string;
+  readonly fieldId: number | undefined;
+  readonly element: SchemaElement;
+}[] {
+  const found: { name: string; fieldId: number | undefined; element: SchemaElement }[] = [];
   let index = 1;
   const skip = (): void => {
     const children = schema[index]?.num_children ?? 0;
@@ -89,7 +139,9 @@ function topLevel({
   };
   while (index < schema.length) {
     const element = schema[index];
-    if (element !== undefined) found.push({ name: element.name, fieldId: element.field_id });
+    if (element !== undefined) {
+      found.push({ name: element.name, fieldId: element.field_id, element });
+    }
     skip();
   }
   return found;

@@ -21,7 +21,7 @@ import {
   splitLocation,
 } from '../object-store/index.ts';
 import { CachedObject, type Fetching } from './cached-object.ts';
-import { columnSpans, footerStart, parquetLayout } from './parquet-layout.ts';
+import { columnSpans, footerStart, type ParquetRowGroup, parquetLayout } from './parquet-layout.ts';
 import { cutSpans, joinSpans, overlap, type Span, subtractSpans } from './spans.ts';
 
 /** Enough for most footers. */
@@ -53,6 +53,8 @@ export interface WantedBytes {
    */
   readonly columns?: readonly string[];
   readonly fieldIds?: readonly number[];
+  /** Of a Parquet file, which row groups are needed, by position. Default: all. Not asked where the whole file is. */
+  readonly groups?: (groups: readonly ParquetRowGroup[]) => readonly boolean[];
   /** The version to read. Undefined: objects never change under their name, as Delta's data files. */
   readonly etag?: string;
 }
@@ -148,16 +150,6 @@ export class RangeCache {
       if (hasChanged(error) || object.cachedBytes === 0) await this.#forget(object);
       await this.#unpin(object);
       throw fileError(error, location);
-    }
-  }
-
-  /** Brings bytes that will be wanted soon. Fails never: whoever wants them says what is wrong. */
-  async prefetch(location: string, wanted: WantedBytes, signal: AbortSignal): Promise<void> {
-    try {
-      const file = await this.open(location, wanted, signal);
-      await file.release();
-    } catch {
-      // See above.
     }
   }
 
@@ -257,10 +249,10 @@ export class RangeCache {
     const footer = { start, end: object.bytes };
     complete = (await this.#ensure(object, [footer], signal)) && complete;
     object.layout ??= parquetLayout(await object.read(footer), object.bytes);
-    const spans =
-      object.layout === undefined
-        ? whole
-        : [tail, footer, ...columnSpans(object.layout, columns ?? [], fieldIds ?? [])];
+    const { layout } = object;
+    if (layout === undefined) return (await this.#ensure(object, whole, signal)) && complete;
+    const groups = wanted.groups?.(layout.groups) ?? layout.groups.map(() => true);
+    const spans = [tail, footer, ...columnSpans(layout, columns ?? [], fieldIds ?? [], groups)];
     return (await this.#ensure(object, spans, signal)) && complete;
   }
 

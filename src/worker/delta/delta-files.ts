@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
 import { parquetRowCount } from '../../exchange/index.ts';
 import {
+  type Column,
   type DeletionVector,
   type DeltaFile,
   type DeltaScan,
@@ -15,6 +16,7 @@ import {
   type CachedFile,
   type DeletionVectorDescriptor,
   eachRun,
+  type FileColumn,
   fileLocation,
   type ObjectStores,
   type RowRuns,
@@ -22,8 +24,10 @@ import {
   splitLocation,
   type WantedBytes,
 } from '../../storage/index.ts';
+import { parseType } from '../../types/index.ts';
 import { noRemoteFiles, type RemoteFiles, withLocations } from '../remote-files.ts';
 import { unreadableFile } from '../unreadable-file.ts';
+import { splitsByPath, WantedRowGroups } from '../wanted-row-groups.ts';
 import { deletionBits, keptRows } from './deletion-bits.ts';
 import { changeTypePlace, type DeltaSource, rowNumber } from './delta-relation.ts';
 import { VerifiedFiles } from './verified-files.ts';
@@ -67,7 +71,12 @@ export class DeltaFiles {
    * @throws SkeinError 58P01 for a file that is not there, XX001 for one that is not as the log says, each naming it;
    * what RemoteFiles and object stores throw; the signal's reason
    */
-  async open(scan: FileScan, prefix: string, signal: AbortSignal): Promise<OpenDeltaFiles> {
+  async open(
+    scan: FileScan,
+    columns: readonly Column[],
+    prefix: string,
+    signal: AbortSignal,
+  ): Promise<OpenDeltaFiles> {
     const delta = scan.delta;
     if (delta === undefined) throw malformed('a Delta scan without what the log says');
     const remote: CachedFile[] = [];
@@ -77,11 +86,14 @@ export class DeltaFiles {
     const opened = new Map<string, OpenedFile>();
     try {
       const wanted = wantedBytes(delta);
+      const stored = storedColumns(columns, delta, wanted.fieldIds !== undefined);
+      const byPath = splitsByPath(scan.splits);
       await mapConcurrently(delta.files, filesAtOnce, async (file) => {
-        const localPath = await this.#localPath(file, wanted, remote, signal);
+        const groups = new WantedRowGroups(scan, byPath.get(file.path) ?? [], stored);
+        const localPath = await this.#localPath(file, { ...wanted, groups: groups.choose }, remote, signal);
         const rows = file.rows === undefined ? await countRows(localPath) : Number(file.rows);
         const deleted = await this.#deletedRows(delta, file, rows, signal);
-        opened.set(file.path, { file, localPath, rows, deleted });
+        opened.set(file.path, { file, localPath, rows, deleted, splits: groups.splits });
       });
       return { ...describe(scan, delta, opened, prefix), [Symbol.asyncDispose]: release };
     } catch (error) {
@@ -209,6 +221,8 @@ interface OpenedFile {
   /** Deleted ones too. */
   readonly rows: number;
   readonly deleted: ReturnType<typeof deletionBits> | undefined;
+  /** What is read of it. */
+  readonly splits: readonly Split[];
 }
 
 function describe(
@@ -229,10 +243,10 @@ function describe(
   });
   let rows = 0;
   let bytes = 0;
-  const splits = scan.splits.map((split) => {
-    const found = opened.get(split.path);
-    if (found === undefined)
-      throw malformed(`a split of a file that the scan does not describe: ${split.path}`);
+  const paths = [...new Set(scan.splits.map((split) => split.path))];
+  const narrowed = paths.flatMap((path) => opened.get(path)?.splits ?? undescribed(path));
+  const splits = narrowed.map((split) => {
+    const found = opened.get(split.path) ?? undescribed(split.path);
     const wanted = split.rowCount === undefined ? found.rows : Number(split.rowCount);
     const share = found.rows === 0 ? 1 : wanted / found.rows;
     // Of a piece of a file nobody knows how many of its rows are deleted before it is read.
@@ -248,6 +262,20 @@ function describe(
     }),
   );
   return { sources, splits, statements, rows, bytes, locations };
+}
+
+function undescribed(path: string): never {
+  throw malformed(`a split of a file that the scan does not describe: ${path}`);
+}
+
+/** What the files have of the scan's columns. */
+function storedColumns(columns: readonly Column[], delta: DeltaScan, byId: boolean): readonly FileColumn[] {
+  return columns.map(({ type }, index) => {
+    const source = delta.columns[index]?.source;
+    const field = source?.case === 'data' ? source.value : undefined;
+    const stored = field && { name: field.name, fieldId: byId ? field.fieldId : undefined };
+    return { type: parseType(type), stored };
+  });
 }
 
 /** A vector of another file would go unnoticed otherwise. */
