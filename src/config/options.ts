@@ -152,7 +152,7 @@ export const options = {
     'SKEIN_TABLE_CACHE_SIZE',
     bytesKind,
     10 * 1024 ** 3,
-    'what that may grow to, of each worker',
+    'what that may grow to, of each worker and of the coordinator',
   ),
   workers: option(
     '-w, --workers <n>',
