@@ -13,7 +13,7 @@ import {
 } from './gen/skein/v1/cluster_pb.ts';
 
 /** Version of proto/skein/v1, raised whenever nodes of different versions would misunderstand each other. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** What a worker does for its coordinator, wherever it runs. Every error is a SkeinError. */
 export interface WorkerClient {
