@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts';
+import { benchLogsCommand } from './bench-logs.ts';
 import { benchTpchCommand } from './bench-tpch.ts';
 import { benchTpchDataCommand } from './bench-tpch-data.ts';
 import { cancelCommand } from './cancel.ts';
@@ -28,6 +29,7 @@ export const commands: readonly CommandSpec[] = [
   clusterCommand,
   queriesCommand,
   cancelCommand,
+  benchLogsCommand,
   benchTpchCommand,
   benchTpchDataCommand,
   configCommand,
