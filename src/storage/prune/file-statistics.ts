@@ -2,16 +2,18 @@ import type { SqlType } from '../../types/index.ts';
 import { sameType } from '../../types/index.ts';
 import type { DeltaFile, StoredField } from '../table.ts';
 import { type ColumnRange, unknownRange } from './column-range.ts';
+import { type ColumnStatisticsJson, compactStatistics, numberMark } from './compact-statistics.ts';
 import { kindOf, type OrderedValue, readValue } from './ordered-value.ts';
 
-/** Statistics of a file as its log has them; numbers as text with a mark before it, for all of their digits. */
+/** Statistics of a file as its log has them; numbers as `ColumnStatisticsJson` has them. */
 interface FileStatistics {
-  readonly rows: number | undefined;
+  readonly rows: unknown;
   readonly min: Readonly<Record<string, unknown>>;
   readonly max: Readonly<Record<string, unknown>>;
   readonly nulls: Readonly<Record<string, unknown>>;
 }
 
+/** Of those that are not compact. */
 const known = new WeakMap<DeltaFile, FileStatistics>();
 
 /**
@@ -20,12 +22,11 @@ const known = new WeakMap<DeltaFile, FileStatistics>();
  * @see Delta PROTOCOL.md, Per-file Statistics
  */
 export function statisticsRange(file: DeltaFile, stored: StoredField, type: SqlType): ColumnRange {
-  const statistics = statisticsOf(file);
-  const nulls = countOf(statistics.nulls[stored.name]);
-  const range = { ...unknownRange, ...nullness(nulls, statistics.rows) };
+  const statistics = statisticsOf(file, stored.name);
+  const range = { ...unknownRange, ...nullness(countOf(statistics.nulls), countOf(statistics.rows)) };
   if (!boundsHold(stored.type, type)) return range;
-  const min = boundOf(statistics.min[stored.name], stored.type);
-  const max = boundOf(statistics.max[stored.name], stored.type);
+  const min = boundOf(statistics.min, stored.type);
+  const max = boundOf(statistics.max, stored.type);
   return {
     ...range,
     min: min === undefined || isNan(min) ? undefined : lowered(min),
@@ -52,7 +53,7 @@ function boundsHold(stored: SqlType, type: SqlType): boolean {
 function boundOf(value: unknown, type: SqlType): OrderedValue | undefined {
   if (typeof value === 'boolean') return readValue(String(value), type);
   if (typeof value !== 'string') return undefined;
-  if (!value.startsWith(mark)) return kindOf(type) === 'number' ? undefined : readValue(value, type);
+  if (!value.startsWith(numberMark)) return kindOf(type) === 'number' ? undefined : readValue(value, type);
   return kindOf(type) === 'text' || kindOf(type) === 'time' ? undefined : readValue(value.slice(1), type);
 }
 
@@ -84,24 +85,24 @@ function raised(value: OrderedValue): OrderedValue {
 }
 
 function countOf(value: unknown): number | undefined {
-  if (typeof value !== 'string' || !value.startsWith(mark)) return undefined;
+  if (typeof value !== 'string' || !value.startsWith(numberMark)) return undefined;
   const count = Number(value.slice(1));
   return Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }
 
-function statisticsOf(file: DeltaFile): FileStatistics {
+function statisticsOf(file: DeltaFile, name: string): ColumnStatisticsJson {
+  const compact = file.stats === undefined ? undefined : compactStatistics(file.stats, name);
+  if (compact !== undefined) return compact;
   let statistics = known.get(file);
   if (statistics === undefined) {
     statistics = parse(file.stats);
     known.set(file, statistics);
   }
-  return statistics;
+  const { rows, min, max, nulls } = statistics;
+  return { rows, min: min[name], max: max[name], nulls: nulls[name] };
 }
 
 const noStatistics: FileStatistics = { rows: undefined, min: {}, max: {}, nulls: {} };
-
-/** Before the digits of a number. A text that begins so has no bounds. */
-const mark = '\u0000';
 
 /** Texts and numbers of JSON; what else is in it stays as it is. */
 const jsonTokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
@@ -114,7 +115,7 @@ function parse(stats: string | undefined): FileStatistics {
     );
     const json = recordOf(JSON.parse(marked));
     return {
-      rows: countOf(json.numRecords),
+      rows: json.numRecords,
       min: recordOf(json.minValues),
       max: recordOf(json.maxValues),
       nulls: recordOf(json.nullCount),
