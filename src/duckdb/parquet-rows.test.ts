@@ -39,50 +39,71 @@ async function parquetOf(sql: string): Promise<ParquetSource> {
   return sourceOf(await readFile(path));
 }
 
-async function read(
-  store: ParquetSource,
-  columns: Parameters<DuckDbParquetRows['readRows']>[1],
-): Promise<readonly unknown[]> {
-  const rows: unknown[] = [];
-  for await (const text of parquet.readRows({ store, key: 'x.parquet' }, columns, undefined))
-    rows.push(...(JSON.parse(text) as readonly unknown[]));
+type Values = Parameters<DuckDbParquetRows['readRows']>[1];
+
+/** Each row's values. */
+async function read(store: ParquetSource, values: Values): Promise<readonly (readonly unknown[])[]> {
+  const rows: unknown[][] = [];
+  for await (const { rowCount, columns } of parquet.readRows({ store, key: 'x.parquet' }, values, undefined))
+    for (let row = 0; row < rowCount; row++) rows.push(columns.map((column) => column?.[row]));
   return rows;
 }
 
 describe('readRows', () => {
-  it('gives the columns and fields that are asked for and there, without NULL columns', async () => {
+  it('gives the columns and fields that are asked for and there', async () => {
     const store = await parquetOf(
       `SELECT * FROM (VALUES ({x: 1, y: 'a"', z: 2}, MAP {'k': 'v', 'n': NULL}), (NULL, NULL)) AS t(s, m)`,
     );
-    const columns = [{ name: 's', fields: [{ name: 'y' }, { name: 'q' }] }, { name: 'm' }, { name: 'no' }];
-    expect(await read(store, columns)).toEqual([{ s: { y: 'a"' }, m: { k: 'v', n: null } }, {}]);
-    expect(await read(store, [{ name: 's', fields: [{ name: 'q' }] }])).toEqual([{ s: {} }, {}]);
-    expect(await read(store, [])).toEqual([{}, {}]);
+    const values: Values = [
+      { column: 's', field: 'y', as: 'text' },
+      { column: 's', field: 'q', as: 'json' },
+      { column: 's', field: 'x', as: 'json' },
+      { column: 'm', as: 'json' },
+      { column: 'm', as: 'jsonText' },
+      { column: 'no', as: 'text' },
+    ];
+    expect(await read(store, values)).toEqual([
+      ['a"', undefined, 1, { k: 'v', n: null }, '{"k":"v","n":null}', undefined],
+      ['', undefined, null, null, '', undefined],
+    ]);
   });
 
-  it('gives one field as text where another is NULL', async () => {
+  it('gives one field where another is NULL', async () => {
     const store = await parquetOf(
       `SELECT {a: v, b: {t: timestamptz '2024-01-01 00:00:00.5+00', n: 9007199254740993}} AS s
        FROM (VALUES ('x'), (NULL)) AS t(v)`,
     );
     const text = '{"t":"2024-01-01 00:00:00.5+00","n":9007199254740993}';
-    const parsed = { name: 'b', textUnless: 'a' };
-    expect(await read(store, [{ name: 's', fields: [{ name: 'a' }, parsed] }])).toEqual([
-      { s: { a: 'x', b: null } },
-      { s: { a: null, b: text } },
+    const parsed = { column: 's', field: 'b', as: 'jsonText' } as const;
+    expect(
+      await read(store, [
+        { column: 's', field: 'a', as: 'text' },
+        { ...parsed, unless: 'a' },
+      ]),
+    ).toEqual([
+      ['x', ''],
+      ['', text],
     ]);
-    expect(await read(store, [{ name: 's', fields: [{ ...parsed, textUnless: 'none' }] }])).toEqual([
-      { s: { b: text } },
-      { s: { b: text } },
-    ]);
+    expect(await read(store, [{ ...parsed, unless: 'none' }])).toEqual([[text], [text]]);
+  });
+
+  it('is XX001 where a text holds what ends texts', async () => {
+    const store = await parquetOf(`SELECT * FROM (VALUES ('a' || chr(30)), (NULL), ('b')) AS t(a)`);
+    await expect(read(store, [{ column: 'a', as: 'text' }])).rejects.toMatchObject({
+      sqlState: 'XX001',
+      message: expect.stringContaining('/table/x.parquet') as string,
+    });
+    expect(await read(store, [{ column: 'a', as: 'json' }])).toEqual([['a\u001e'], [null], ['b']]);
   });
 
   it('is XX001 naming the object where it is no Parquet file, and leaves no copy', async () => {
-    await expect(read(sourceOf(Buffer.from('PAR1 no')), [{ name: 's' }])).rejects.toMatchObject({
-      sqlState: 'XX001',
-      message: expect.stringContaining('/table/x.parquet is no whole Parquet file') as string,
-      details: { path: '/table/x.parquet' },
-    });
+    await expect(read(sourceOf(Buffer.from('PAR1 no')), [{ column: 's', as: 'json' }])).rejects.toMatchObject(
+      {
+        sqlState: 'XX001',
+        message: expect.stringContaining('/table/x.parquet is no whole Parquet file') as string,
+        details: { path: '/table/x.parquet' },
+      },
+    );
     expect(await readdir(join(scratch, 'rows'))).toEqual([]);
   });
 });
@@ -118,10 +139,14 @@ describe('writeRows', () => {
       bytes = await readFile(file.path);
       expect(file.bytes).toBe(bytes.length);
     }
-    expect(await read(sourceOf(bytes), schema)).toEqual(rows);
+    const values = schema.map(({ name }) => ({ column: name, as: 'json' }) as const);
+    const written = await read(sourceOf(bytes), values);
+    expect(written.map((row) => row.map((value) => value ?? null))).toEqual(
+      rows.map((row) => schema.map(({ name }) => (row as Record<string, unknown>)[name] ?? null)),
+    );
     expect(await readdir(join(scratch, 'rows'))).toEqual([]);
     await using empty = await parquet.writeRows(schema, [], undefined);
-    expect(await read(sourceOf(await readFile(empty.path)), schema)).toEqual([]);
+    expect(await read(sourceOf(await readFile(empty.path)), values)).toEqual([]);
   });
 
   it('refuses a value of another type', async () => {

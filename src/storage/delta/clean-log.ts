@@ -122,10 +122,12 @@ async function sidecarsOf(request: CleanRequest, { format, files }: Checkpoint):
     return names;
   }
   const names: string[] = [];
-  for await (const text of parquet.readRows({ store, key }, [{ name: 'sidecar' }], signal)) {
-    const rows: unknown = JSON.parse(text);
-    if (Array.isArray(rows)) names.push(...rows.flatMap((row: unknown) => sidecarNames(row, key)));
-  }
+  for await (const { columns } of parquet.readRows(
+    { store, key },
+    [{ column: 'sidecar', as: 'json' }],
+    signal,
+  ))
+    names.push(...(columns[0] ?? []).flatMap((sidecar) => sidecarNames({ sidecar }, key)));
   return names;
 }
 

@@ -16,6 +16,7 @@ const schemes: Readonly<Record<string, string>> = { s3: 's3', s3a: 's3', s3n: 's
  * @see Delta PROTOCOL.md, Add File and Remove File
  */
 export function resolveDataPath(table: string, path: string): DataPath {
+  if (plainPath.test(path)) return { kind: 'relative', key: path };
   const [, scheme] = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(path) ?? [];
   if (scheme === undefined && !path.startsWith('/'))
     return { kind: 'relative', key: cleanSegments(table, path, decode(table, path)) };
@@ -24,6 +25,9 @@ export function resolveDataPath(table: string, path: string): DataPath {
     ? { kind: 'relative', key: location.slice(table.length + 1) }
     : { kind: 'absolute', location };
 }
+
+/** A path that is its own key, as most are. */
+const plainPath = /^[\w=-][\w=.-]*(?:\/[\w=-][\w=.-]*)*$/;
 
 /** The key of a file as a path of the log. */
 export function encodeDataPath(key: string): string {

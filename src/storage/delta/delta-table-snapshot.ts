@@ -143,11 +143,23 @@ function liveRows({ bytes, delta }: TableFile): number {
   return Math.max(0, all - (delta?.deletionVector?.cardinality ?? 0));
 }
 
+const countFirst = '{"numRecords":';
+
+function digitAt(text: string, at: number): number {
+  return text.charCodeAt(at) - 48;
+}
+
 /** The count of rows in a file's statistics, most often without parsing all of them. */
 function numRecords(stats: string | undefined): number | undefined {
   if (stats === undefined) return undefined;
-  const first = /^\{"numRecords":(\d{1,15})[,}]/.exec(stats);
-  if (first !== null) return Number(first[1]);
+  if (stats.startsWith(countFirst)) {
+    let count = 0;
+    let at = countFirst.length;
+    for (let digit = digitAt(stats, at); digit >= 0 && digit <= 9; digit = digitAt(stats, ++at))
+      count = 10 * count + digit;
+    if (at > countFirst.length && Number.isSafeInteger(count) && ',}'.includes(stats.charAt(at)))
+      return count;
+  }
   try {
     const { numRecords: count } = JSON.parse(stats) as { readonly numRecords?: unknown };
     return typeof count === 'number' && Number.isSafeInteger(count) ? count : undefined;

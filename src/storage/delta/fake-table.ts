@@ -1,19 +1,45 @@
 import type { AddAction, DeltaAction, ProtocolAction } from './actions.ts';
 import { DeltaLog } from './delta-log.ts';
 import { FakeStore } from './fake-store.ts';
+import { parsing } from './log-entry.ts';
 import { commitKey, formatVersion, logFolder } from './log-files.ts';
-import type { ParquetObject, ParquetRows, ScratchFile } from './parquet-rows.ts';
+import type { ParquetBatch, ParquetObject, ParquetRows, ParquetValue, ScratchFile } from './parquet-rows.ts';
 import { readBytes } from './read-object.ts';
 
 /** "Parquet" files that are texts of JSON arrays, for tests. */
 class FakeParquetRows implements ParquetRows {
-  async *readRows({ store, key }: ParquetObject): AsyncIterable<string> {
-    yield new TextDecoder().decode(await readBytes(store, key, undefined, undefined));
+  async *readRows(
+    { store, key }: ParquetObject,
+    values: readonly ParquetValue[],
+  ): AsyncIterable<ParquetBatch> {
+    const text = new TextDecoder().decode(await readBytes(store, key, undefined, undefined));
+    const rows = parsing(`${store.root}/${key}`, (): unknown => JSON.parse(text));
+    yield batchOf(rows, values);
   }
 
   writeRows(): Promise<ScratchFile> {
     throw new Error('not in this fake');
   }
+}
+
+/** Rows as their port gives them, of JSON. */
+export function batchOf(rows: unknown, values: readonly ParquetValue[]): ParquetBatch {
+  type Json = Readonly<Record<string, unknown>> | null | undefined;
+  const objects = rows as readonly Json[];
+  const columns = values.map(({ column, field, as, unless }) => {
+    const found = objects.map((row) => {
+      const whole = row?.[column] ?? null;
+      const struct = whole as Json;
+      if (field === undefined) return whole;
+      return unless !== undefined && (struct?.[unless] ?? null) !== null ? null : (struct?.[field] ?? null);
+    });
+    if (found.every((value) => value === null)) return undefined;
+    if (as === 'json') return found;
+    return found.map((value) =>
+      value === null ? '' : as === 'text' ? String(value as string | number) : JSON.stringify(value),
+    );
+  });
+  return { rowCount: objects.length, columns };
 }
 
 export const metaData = {

@@ -73,7 +73,7 @@ export function corruptLog(where: string, problem: string, cause?: unknown): Ske
 /**
  * An action from its JSON; null is as absent.
  * @returns undefined for one that this reader does not know
- * @throws what `eachLine` and `parseRows` turn into XX001
+ * @throws what `eachLine` and `parsing` turn into XX001
  */
 export function parseAction(json: unknown): DeltaAction | undefined {
   const row = objectOf(json, 'the action');
@@ -104,11 +104,10 @@ export function parseCheckpointAction(json: unknown): CheckpointAction | undefin
   return { checkpointMetadata: { version } };
 }
 
-/** Calls back for every row of an array in JSON. @throws SkeinError XX001 naming `where` */
-export function parseRows(text: string, where: string, use: (row: unknown) => void): void {
+/** Turns what the parsers here throw into an error of the file. @throws SkeinError XX001 naming `where` */
+export function parsing<T>(where: string, parse: () => T): T {
   try {
-    const rows: unknown = JSON.parse(text);
-    for (const row of Array.isArray(rows) ? (rows as readonly unknown[]) : []) use(row);
+    return parse();
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof NoAction)) throw error;
     throw corruptLog(where, `is damaged: ${error.message}`, error);
@@ -119,7 +118,8 @@ const noValues: Readonly<Record<string, string | null>> = {};
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function parseAdd(json: Json): AddAction {
+/** @throws as `parseAction` */
+export function parseAdd(json: Json): AddAction {
   const add: Mutable<AddAction> = {
     path: stringOf(json, 'path'),
     partitionValues: partitionValuesOf(json),
@@ -272,7 +272,10 @@ function listOf(json: Json, name: string): readonly string[] | undefined {
 /** Empty where there are none. */
 function stringsOf(json: Json, name: string): Readonly<Record<string, string>> {
   if (!isPresent(json[name])) return {};
-  const entries = Object.entries(objectOf(json[name], name)).filter(([, value]) => isPresent(value));
+  const values = objectOf(json[name], name);
+  if (Object.values(values).every((value) => typeof value === 'string'))
+    return values as Readonly<Record<string, string>>;
+  const entries = Object.entries(values).filter(([, value]) => isPresent(value));
   // Some writers put numbers and booleans here.
   return Object.fromEntries(entries.map(([key, value]) => [key, String(value)]));
 }

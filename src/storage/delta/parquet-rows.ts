@@ -6,17 +6,24 @@ export interface ParquetObject {
   readonly key: string;
 }
 
-/** A top-level column to be read. A file without it gives no value of it. */
-export interface ParquetColumn {
-  readonly name: string;
-  /** Of a struct: the only fields to be read, those that the file has. Undefined: all of them. */
-  readonly fields?: readonly ParquetColumnField[];
+/** What is read of every row: a top-level column, or a field of one that is a struct. */
+export interface ParquetValue {
+  readonly column: string;
+  readonly field?: string;
+  /**
+   * `text`: as DuckDB prints it, '' for NULL; `json`: of its JSON, maps as objects, null for NULL; `jsonText`: the text of
+   * that, to the last digit, '' for NULL.
+   */
+  readonly as: 'text' | 'json' | 'jsonText';
+  /** Only in rows where this other field of the struct is NULL or absent. */
+  readonly unless?: string;
 }
 
-export interface ParquetColumnField {
-  readonly name: string;
-  /** Given as the text of its JSON, to the last digit, and only in rows where this other field is NULL or absent. */
-  readonly textUnless?: string;
+/** Some thousand rows, column by column. */
+export interface ParquetBatch {
+  readonly rowCount: number;
+  /** One a value that was asked for; undefined where all of it is NULL, or the file does not have it. */
+  readonly columns: readonly (readonly unknown[] | undefined)[];
 }
 
 /** A local file that is gone when it is disposed of. */
@@ -25,21 +32,22 @@ export interface ScratchFile extends AsyncDisposable {
   readonly bytes: number;
 }
 
-/**
- * Rows of Parquet files as JSON: for checkpoints. Rows come and go as texts of JSON arrays of objects, some thousand
- * rows each, maps as objects, missing and NULL fields alike. Times are in UTC and in DuckDB's spelling.
- */
+/** Reads and writes Parquet files row by row: for checkpoints. Times are in UTC and in DuckDB's spelling. */
 export interface ParquetRows {
   /**
-   * The rows of an object in the file's order; NULL columns are left out of a row's object.
-   * @throws SkeinError XX001 naming the object where it is no whole Parquet file; those of the store
+   * All rows of an object, those of a row group in its order.
+   * @throws SkeinError XX001 naming the object where it is no whole Parquet file, or where a text holds control
+   *   characters that neither JSON nor a path may hold; those of the store
    */
   readRows(
     object: ParquetObject,
-    columns: readonly ParquetColumn[],
+    values: readonly ParquetValue[],
     signal: AbortSignal | undefined,
-  ): AsyncIterable<string>;
-  /** Writes rows in their order into a new file with exactly these columns. The caller puts it where it belongs. */
+  ): AsyncIterable<ParquetBatch>;
+  /**
+   * Writes rows in their order into a new file with exactly these columns. The caller puts it where it belongs.
+   * @param rows as texts of JSON arrays of objects, some thousand rows each; missing and NULL fields alike
+   */
   writeRows(
     columns: Schema,
     rows: AsyncIterable<string> | Iterable<string>,

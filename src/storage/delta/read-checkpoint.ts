@@ -5,12 +5,13 @@ import {
   corruptLog,
   eachLine,
   parseAction,
+  parseAdd,
   parseCheckpointAction,
-  parseRows,
+  parsing,
   type SidecarAction,
 } from './log-entry.ts';
 import { type Checkpoint, sidecarFolder } from './log-files.ts';
-import type { ParquetColumn, ParquetColumnField, ParquetRows } from './parquet-rows.ts';
+import type { ParquetBatch, ParquetRows, ParquetValue } from './parquet-rows.ts';
 import { readBytes } from './read-object.ts';
 
 /** A row of a checkpoint: an action, and the statistics of an add that has them in columns of their own. */
@@ -28,7 +29,7 @@ export interface CheckpointReader {
   readonly signal: AbortSignal | undefined;
 }
 
-const fileFields: readonly ParquetColumnField[] = [
+const addFields = [
   'path',
   'partitionValues',
   'size',
@@ -40,20 +41,14 @@ const fileFields: readonly ParquetColumnField[] = [
   'baseRowId',
   'defaultRowCommitVersion',
   'clusteringProvider',
-].map((name) => ({ name }));
-const addColumn: ParquetColumn = {
-  name: 'add',
-  fields: [...fileFields, { name: 'stats_parsed', textUnless: 'stats' }],
-};
-const removeColumn: ParquetColumn = { name: 'remove' };
-const otherColumns: readonly ParquetColumn[] = [
-  'metaData',
-  'protocol',
-  'txn',
-  'domainMetadata',
-  'sidecar',
-  'checkpointMetadata',
-].map((name) => ({ name }));
+];
+/** Quicker to read as they stand than by JSON. */
+const longTexts: ReadonlySet<string> = new Set(['path', 'stats']);
+const addValues = addFields.map(
+  (field): ParquetValue => ({ column: 'add', field, as: longTexts.has(field) ? 'text' : 'json' }),
+);
+const parsedStats: ParquetValue = { column: 'add', field: 'stats_parsed', as: 'jsonText', unless: 'stats' };
+const otherColumns = ['metaData', 'protocol', 'txn', 'domainMetadata', 'sidecar', 'checkpointMetadata'];
 
 /**
  * Reads a checkpoint of either kind with its sidecars, in the order of the files.
@@ -71,37 +66,67 @@ export async function readCheckpoint(
     if (sidecar === undefined) takeAction(row, use);
     else sidecars.push(sidecar);
   };
-  const columns = [addColumn, ...(reader.withRemoves ? [removeColumn] : []), ...otherColumns];
+  const removes = reader.withRemoves ? ['remove'] : [];
   for (const { key } of checkpoint.files) {
-    if (checkpoint.format === 'parquet') await readParquet(reader, key, columns, takeRow);
+    if (checkpoint.format === 'parquet')
+      await readParquet(reader, key, [...removes, ...otherColumns], takeRow, use);
     else await readJson(reader, key, takeRow);
   }
-  const fileColumns = [addColumn, ...(reader.withRemoves ? [removeColumn] : [])];
   for (const sidecar of sidecars) {
     const key = sidecarKey(reader.store, checkpoint, sidecar);
-    await readParquet(reader, key, fileColumns, (row) => takeAction(row, use));
+    await readParquet(reader, key, removes, (row) => takeAction(row, use), use);
   }
 }
 
 function takeAction(row: unknown, use: (row: CheckpointRow) => void): void {
   const action = parseAction(row);
-  if (action === undefined) return;
-  use({ action, parsedStats: 'add' in action ? parsedStatsOf(row) : undefined });
+  if (action !== undefined) use({ action, parsedStats: undefined });
 }
 
-function parsedStatsOf(row: unknown): string | undefined {
-  const { add } = row as { readonly add: { readonly stats_parsed?: unknown } };
-  return typeof add.stats_parsed === 'string' ? add.stats_parsed : undefined;
-}
-
+/** @param columns that are read besides adds */
 async function readParquet(
   { store, parquet, signal }: CheckpointReader,
   key: string,
-  columns: readonly ParquetColumn[],
-  use: (row: unknown) => void,
+  columns: readonly string[],
+  takeOther: (row: unknown) => void,
+  use: (row: CheckpointRow) => void,
 ): Promise<void> {
-  const where = `${store.root}/${key}`;
-  for await (const text of parquet.readRows({ store, key }, columns, signal)) parseRows(text, where, use);
+  const others = columns.map((column): ParquetValue => ({ column, as: 'json' }));
+  for await (const batch of parquet.readRows({ store, key }, [...addValues, parsedStats, ...others], signal))
+    parsing(`${store.root}/${key}`, () => takeBatch(batch, columns, takeOther, use));
+}
+
+function takeBatch(
+  { rowCount, columns }: ParquetBatch,
+  names: readonly string[],
+  takeOther: (row: unknown) => void,
+  use: (row: CheckpointRow) => void,
+): void {
+  const addColumns = addFields.flatMap((name, at) => {
+    const column = columns[at];
+    return column === undefined ? [] : [{ name, column }];
+  });
+  const stats = columns[addFields.length];
+  // One object for all rows: the action is a copy of it.
+  const json: Record<string, unknown> = {};
+  for (let row = 0; row < rowCount; row++) {
+    for (const { name, column } of addColumns) json[name] = column[row] === '' ? null : column[row];
+    if (isSet(json.path) || isSet(json.size)) {
+      const text = stats?.[row];
+      use({
+        action: { add: parseAdd(json) },
+        parsedStats: typeof text === 'string' && text !== '' ? text : undefined,
+      });
+      continue;
+    }
+    const at = names.findIndex((_, index) => isSet(columns[addFields.length + 1 + index]?.[row]));
+    const name = names[at];
+    if (name !== undefined) takeOther({ [name]: columns[addFields.length + 1 + at]?.[row] });
+  }
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 async function readJson(

@@ -7,6 +7,7 @@ import type { ObjectInfo } from '../object-store/object-store.ts';
 import { cleanLog, planLogCleanup } from './clean-log.ts';
 import { parseSchemaString } from './delta-schema.ts';
 import type { DeltaSnapshot } from './delta-snapshot.ts';
+import { batchOf } from './fake-table.ts';
 import { canonicalJson, jsonChecksum } from './last-checkpoint.ts';
 import { commitKey, formatVersion, lastCheckpointKey } from './log-files.ts';
 import { maintainLog } from './maintain-log.ts';
@@ -25,10 +26,10 @@ const dayMs = 86_400_000;
 
 /** Keeps rows as JSON: `{ columns, rows }`. */
 const jsonRows: ParquetRows = {
-  async *readRows({ store, key }) {
+  async *readRows({ store, key }, values) {
     const { stream } = await store.get(key);
     const text = await new Response(stream).text();
-    yield JSON.stringify((JSON.parse(text) as { rows: unknown }).rows);
+    yield batchOf((JSON.parse(text) as { rows: unknown }).rows, values);
   },
   async writeRows(columns: Schema, rows): Promise<ScratchFile> {
     const parsed: unknown[] = [];
