@@ -4,19 +4,21 @@ import type { DuckDbConnection } from '../../duckdb/index.ts';
 import { quoteLiteral } from '../../types/index.ts';
 
 /**
- * How a table's rows differ from copy to copy: keys move by the largest key of what they name, and the names made of
- * keys follow, so that every copy joins with itself alone, as the original does.
+ * How a table's rows differ from copy to copy: keys and the names made of them, so that every copy joins with itself
+ * alone, as the original does. `key` spells the key that a copy has of one of a table.
  */
-const replacements: Readonly<Record<string, string>> = {
-  customer: `c_custkey + copy * customers AS c_custkey,
-    'Customer#' || lpad((c_custkey + copy * customers)::VARCHAR, 9, '0') AS c_name`,
-  supplier: `s_suppkey + copy * suppliers AS s_suppkey,
-    'Supplier#' || lpad((s_suppkey + copy * suppliers)::VARCHAR, 9, '0') AS s_name`,
-  part: 'p_partkey + copy * parts AS p_partkey',
-  partsupp: 'ps_partkey + copy * parts AS ps_partkey, ps_suppkey + copy * suppliers AS ps_suppkey',
-  orders: 'o_orderkey + copy * orders AS o_orderkey, o_custkey + copy * customers AS o_custkey',
-  lineitem: `l_orderkey + copy * orders AS l_orderkey, l_partkey + copy * parts AS l_partkey,
-    l_suppkey + copy * suppliers AS l_suppkey`,
+const replacements: Readonly<Record<string, (key: (column: string, table: string) => string) => string>> = {
+  customer: (key) => `${key('c_custkey', 'customers')} AS c_custkey,
+    'Customer#' || lpad((${key('c_custkey', 'customers')})::VARCHAR, 9, '0') AS c_name`,
+  supplier: (key) => `${key('s_suppkey', 'suppliers')} AS s_suppkey,
+    'Supplier#' || lpad((${key('s_suppkey', 'suppliers')})::VARCHAR, 9, '0') AS s_name`,
+  part: (key) => `${key('p_partkey', 'parts')} AS p_partkey`,
+  partsupp: (key) =>
+    `${key('ps_partkey', 'parts')} AS ps_partkey, ${key('ps_suppkey', 'suppliers')} AS ps_suppkey`,
+  orders: (key) =>
+    `${key('o_orderkey', 'orders')} AS o_orderkey, ${key('o_custkey', 'customers')} AS o_custkey`,
+  lineitem: (key) => `${key('l_orderkey', 'orders')} AS l_orderkey, ${key('l_partkey', 'parts')} AS l_partkey,
+    ${key('l_suppkey', 'suppliers')} AS l_suppkey`,
 };
 
 /** What a table's rows are ordered by, as dbgen writes them. */
@@ -44,18 +46,22 @@ export async function scaleTpch(options: {
 }): Promise<void> {
   const { connection, tables, copies, out, signal, onTable } = options;
   const source = (name: string): string => `read_parquet(${quoteLiteral(tables.get(name) ?? '')})`;
-  const shifts = `(SELECT
+  const largest = `(SELECT
     (SELECT max(c_custkey) FROM ${source('customer')}) AS customers,
     (SELECT max(s_suppkey) FROM ${source('supplier')}) AS suppliers,
     (SELECT max(p_partkey) FROM ${source('part')}) AS parts,
     (SELECT max(o_orderkey) FROM ${source('orders')}) AS orders)`;
+  // Copies lie between each other, each turned by its share: as in dbgen's files, a run of rows names keys from anywhere,
+  // and has no row twice.
+  const key = (column: string, table: string): string =>
+    `((${column} - 1 + copy * (${table} // ${copies})) % ${table}) * ${copies} + copy + 1`;
   for (const name of tables.keys()) {
     const replaced = replacements[name];
     const select =
       replaced === undefined
         ? `FROM ${source(name)}`
         : `FROM (
-             SELECT t.* REPLACE (${replaced}) FROM ${source(name)} AS t, range(${copies}) AS copies(copy), ${shifts} AS shifts
+             SELECT t.* REPLACE (${replaced(key)}) FROM ${source(name)} AS t, range(${copies}) AS copies(copy), ${largest} AS largest
            ) ORDER BY ${rowOrder[name]}`;
     const path = join(out, `${name}.parquet`);
     const part = `${path}.part`;
