@@ -12,6 +12,8 @@ import {
   type TableSnapshot,
 } from '../storage/index.ts';
 import type { CatalogComment, OpenedDeltaTable, TableVersion } from './catalog.ts';
+import type { InspectFiles } from './file-tables.ts';
+import { type FooterSample, isStale, sampleFooters } from './sample-footers.ts';
 import { SharedLook } from './shared-look.ts';
 
 /** Opens the log of a table. @param store rooted at the table */
@@ -24,19 +26,26 @@ interface DeltaTable {
   readonly statistics: StatisticsFile;
   readonly latest: SharedLook<DeltaSnapshot>;
   known: DeltaSnapshot | SkeinError | undefined;
+  sample: FooterSample | undefined;
   /** By key: of the known version, with these statistics. */
   readonly tables: Map<string, TableSnapshot>;
-  madeWith: AnalyzedStatistics | undefined;
+  madeWith: { readonly analyzed: AnalyzedStatistics | undefined; readonly sample: FooterSample | undefined };
 }
 
 /** Delta tables by their location; each has one log in this process, whoever reads or writes it. */
 export class DeltaTables {
   readonly #openStore: (location: string) => ObjectStore;
   readonly #openLog: (store: ObjectStore) => DeltaLog;
+  readonly #inspect: InspectFiles;
   readonly #tables = new Map<string, DeltaTable>();
   readonly #comments = new WeakMap<MetadataAction, readonly Omit<CatalogComment, 'schema' | 'name'>[]>();
 
-  constructor(openStore: (location: string) => ObjectStore, openLog: (store: ObjectStore) => DeltaLog) {
+  constructor(
+    openStore: (location: string) => ObjectStore,
+    openLog: (store: ObjectStore) => DeltaLog,
+    inspect: InspectFiles,
+  ) {
+    this.#inspect = inspect;
     this.#openStore = openStore;
     this.#openLog = openLog;
   }
@@ -59,6 +68,9 @@ export class DeltaTables {
       const found = await table.latest.look();
       if (!isSnapshot(table.known) || table.known.version !== found.version) await table.statistics.load();
       table.known = newer(table.known, found);
+      const made = this.#snapshot(table, table.known, key);
+      if (!isStale(table.sample, table.known, made.rowCount)) return made;
+      table.sample = await sampleFooters(this.#inspect, table.known, made);
       return this.#snapshot(table, table.known, key);
     } catch (error) {
       table.known = toSkeinError(error);
@@ -120,8 +132,9 @@ export class DeltaTables {
         statistics: new StatisticsFile(store),
         latest,
         known: undefined,
+        sample: undefined,
         tables: new Map(),
-        madeWith: undefined,
+        madeWith: { analyzed: undefined, sample: undefined },
       };
       this.#tables.set(location, table);
     }
@@ -131,9 +144,14 @@ export class DeltaTables {
   #snapshot(table: DeltaTable, snapshot: DeltaSnapshot, key: string): TableSnapshot {
     const made = table.tables.get(key);
     const analyzed = table.statistics.of(snapshot.metadata.id);
-    if (made?.delta?.version === snapshot.version && table.madeWith === analyzed) return made;
-    const next = deltaTableSnapshot(snapshot, key, table.files, analyzed);
-    table.madeWith = analyzed;
+    const { sample, madeWith } = table;
+    const isSame = madeWith.analyzed === analyzed && madeWith.sample === sample;
+    if (made?.delta?.version === snapshot.version && isSame) return made;
+    const next = deltaTableSnapshot(snapshot, key, table.files, {
+      counted: analyzed?.distinct,
+      sampled: sample?.distinct,
+    });
+    table.madeWith = { analyzed, sample };
     table.tables.clear();
     table.tables.set(key, next);
     return next;

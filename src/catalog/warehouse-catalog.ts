@@ -63,7 +63,7 @@ export class WarehouseCatalog implements Catalog {
     this.#fileTables = new FileTables(options.inspect);
     const { openStore, openLog } = options;
     const checkPlace = (location: string): Promise<void> => checkExternalLocation(location, this.roots);
-    this.#delta = new DeltaTables(openStore, (store) => openLog(store, checkPlace));
+    this.#delta = new DeltaTables(openStore, (store) => openLog(store, checkPlace), options.inspect);
     this.#looking = new SharedLook(() => this.#look());
     this.files = new WarehouseFiles({ ...options, root: options.store.root, roots: this.roots });
     this.names = new WarehouseNames({

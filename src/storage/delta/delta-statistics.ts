@@ -11,19 +11,24 @@ interface FileStatistics {
   readonly maxValues?: Readonly<Record<string, unknown>>;
 }
 
-/**
- * What the log says of each column, added up over the files.
- * @param distinct different values by physical name, where somebody counted them
- */
+/** Different values of columns, by physical name. */
+export interface DistinctCounts {
+  /** In all files: by ANALYZE. */
+  readonly counted?: Readonly<Record<string, number>> | undefined;
+  /** In some files. */
+  readonly sampled?: Readonly<Record<string, number>> | undefined;
+}
+
+/** What the log says of each column, added up over the files. */
 export function columnStatistics(
   fields: readonly DeltaField[],
   columns: readonly DeltaColumn[],
   files: readonly TableFile[],
   bytes: number,
-  distinct: Readonly<Record<string, number>> = {},
+  { counted = {}, sampled = {} }: DistinctCounts = {},
 ): readonly (ColumnStatistics | undefined)[] | undefined {
   if (files.length === 0) return undefined;
-  const sample = sampled(files);
+  const sample = someOf(files);
   const parsed = sample.map(({ delta }) => parseStatistics(delta?.stats));
   const widths = fields.map(({ type }, index) => (columns[index]?.kind === 'partition' ? 0 : width(type)));
   const total = widths.reduce((sum, each) => sum + each, 0);
@@ -33,20 +38,20 @@ export function columnStatistics(
       column?.kind === 'partition'
         ? partitionRange(column.index, files, field.type)
         : {
-            ...withDistinct(valueRange(field, parsed), field.type),
-            ...counted(distinct[field.physicalName]),
+            ...withDistinct(valueRange(field, parsed), field.type, sampled[field.physicalName]),
+            ...whereCounted(counted[field.physicalName]),
           };
     return { bytes: (bytes * (widths[index] ?? 0)) / Math.max(1, total), ...range };
   });
 }
 
 /** What was counted holds before what may be guessed. */
-function counted(distinct: number | undefined): { readonly distinct?: number } {
+function whereCounted(distinct: number | undefined): { readonly distinct?: number } {
   return distinct === undefined ? {} : { distinct };
 }
 
 /** Some files, the first and the last among them. */
-function sampled(files: readonly TableFile[]): readonly TableFile[] {
+function someOf(files: readonly TableFile[]): readonly TableFile[] {
   if (files.length <= sampledFiles) return files;
   const step = (files.length - 1) / (sampledFiles - 1);
   return Array.from({ length: sampledFiles }, (_, index) => files[Math.round(index * step)]).filter(
@@ -81,12 +86,17 @@ function valueRange(field: DeltaField, files: readonly FileStatistics[]): Range 
 }
 
 /** Integers and dates have no more values than their range has room for. */
-function withDistinct(range: Range, type: SqlType): Range & { readonly distinct: number | undefined } {
+function withDistinct(
+  range: Range,
+  type: SqlType,
+  sampled: number | undefined,
+): Range & { readonly distinct: number | undefined } {
   const step = statisticStep(type);
   if (step === undefined || range.min === undefined || range.max === undefined) {
-    return { ...range, distinct: undefined };
+    return { ...range, distinct: sampled };
   }
-  return { ...range, distinct: (range.max - range.min) / step + 1 };
+  const room = (range.max - range.min) / step + 1;
+  return { ...range, distinct: sampled === undefined ? room : Math.min(room, sampled) };
 }
 
 function place(value: unknown, type: SqlType): number | undefined {

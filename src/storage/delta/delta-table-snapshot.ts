@@ -2,11 +2,10 @@ import { assert, SkeinError, SqlState } from '../../common/index.ts';
 import type { ColumnStatistics } from '../../types/index.ts';
 import type { DeltaColumn, Sharding, StoredField, TableFile, TableSnapshot } from '../table.ts';
 import type { AddAction } from './actions.ts';
-import type { AnalyzedStatistics } from './analyzed-statistics.ts';
 import { defaultOf } from './column-rules.ts';
 import { resolveDataPath } from './data-path.ts';
 import type { ColumnMappingMode, DeltaField, DeltaSnapshot } from './delta-snapshot.ts';
-import { columnStatistics } from './delta-statistics.ts';
+import { columnStatistics, type DistinctCounts } from './delta-statistics.ts';
 import { crc32Of, etagOf, shardOf } from './file-actions.ts';
 import { parseSharding, shardingProperty } from './sharding-property.ts';
 import { storedType } from './stored-type.ts';
@@ -50,14 +49,14 @@ export class DeltaFileCache {
  * A version of a Delta table as queries see it.
  * @param name the catalog's key
  * @param cache of the same table, whatever its version
- * @param analyzed what ANALYZE found, if it ever ran
+ * @param distinct what is known of the counts of different values
  * @throws SkeinError XX001 where the log contradicts itself
  */
 export function deltaTableSnapshot(
   snapshot: DeltaSnapshot,
   name: string,
   cache: DeltaFileCache = new DeltaFileCache(),
-  analyzed?: AnalyzedStatistics,
+  distinct: DistinctCounts = {},
 ): TableSnapshot {
   const { location, version, fields, columnMapping } = snapshot;
   const partitions = partitionFields(snapshot);
@@ -91,7 +90,7 @@ export function deltaTableSnapshot(
     rowCount,
     bytes,
     get statistics() {
-      statistics ??= columnStatistics(fields, columns, files, bytes, analyzed?.distinct);
+      statistics ??= columnStatistics(fields, columns, files, bytes, distinct);
       return statistics;
     },
     delta: { location, version },
