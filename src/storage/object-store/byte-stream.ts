@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { abortReason } from '../../common/index.ts';
 
 /** Where the bytes of a stream come from, piece by piece. */
@@ -25,8 +26,11 @@ export function byteStream(source: ByteSource, signal?: AbortSignal): ReadableSt
           if (signal !== undefined) controller.error(abortReason(signal));
           void close();
         };
-        if (signal?.aborted) onAbort();
-        else signal?.addEventListener('abort', onAbort, { once: true });
+        if (signal === undefined) return;
+        if (signal.aborted) return onAbort();
+        // A log's entries are read many at a time, by one signal.
+        setMaxListeners(0, signal);
+        signal.addEventListener('abort', onAbort, { once: true });
       },
       async pull(controller) {
         try {
