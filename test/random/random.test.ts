@@ -6,8 +6,8 @@ import { embeddedSkein } from '../support/skein-runner.ts';
 import { checkSeed } from './check.ts';
 import { randomTables } from './tables.ts';
 
-/** `SKEIN_RANDOM_QUERIES=20000` for a long run, `SKEIN_SEED` for where to begin. */
-const count = Number(process.env.SKEIN_RANDOM_QUERIES ?? 600);
+/** `SKEIN_LONG=1` for more, `SKEIN_RANDOM_QUERIES=20000` for so many, `SKEIN_SEED` for where to begin. */
+const count = Number(process.env.SKEIN_RANDOM_QUERIES ?? (process.env.SKEIN_LONG === '1' ? 2000 : 500));
 const firstSeed = Number(process.env.SKEIN_SEED ?? 1);
 /** Seeds a test, so that one bad query does not hide the rest. */
 const batch = 50;
