@@ -9,6 +9,7 @@ export type {
   QueryOptions,
   QueryResult,
   RowObject,
+  RowsToAppend,
   Session,
 } from './client/index.ts';
 export { SkeinError } from './common/index.ts';

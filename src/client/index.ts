@@ -1,4 +1,4 @@
-export { type AppendedRow, jsonLines } from './json-lines.ts';
+export { type AppendedRow, jsonLines, type RowsToAppend } from './json-lines.ts';
 export { type LocalFile, localFile } from './local-file.node.ts';
 export {
   type QueryOptions,

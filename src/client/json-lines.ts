@@ -1,6 +1,9 @@
 /** A row to append: values as queries give them, and Dates. */
 export type AppendedRow = Readonly<Record<string, unknown>>;
 
+/** Rows to append: objects, or an Arrow IPC stream. */
+export type RowsToAppend = Iterable<AppendedRow> | Uint8Array;
+
 /** Rows as JSON, one a line, in the spelling that columns of their types read. No digit is lost. */
 export function jsonLines(rows: Iterable<AppendedRow>): Uint8Array {
   let text = '';

@@ -7,7 +7,7 @@ import type {
   QueryState,
   QueryTree,
 } from '../coordinator/index.ts';
-import type { AppendedRow } from './json-lines.ts';
+import type { RowsToAppend } from './json-lines.ts';
 import type { QueryOptions, QueryResult } from './query-result.ts';
 
 export interface ExplainOptions extends QueryOptions {
@@ -63,9 +63,9 @@ export interface Session extends AsyncDisposable {
   ): Promise<readonly LoadResult[]>;
   /**
    * Adds a few rows. Resolves when they are durable; rows of calls at nearly the same time share a commit. A field that no
-   * row has gets its column's default.
+   * row has gets its column's default. An Arrow stream's columns go by name, and are of the table's types.
    */
-  append(table: string, rows: Iterable<AppendedRow>, options?: AppendOptions): Promise<AppendResult>;
+  append(table: string, rows: RowsToAppend, options?: AppendOptions): Promise<AppendResult>;
   /** Stages, tasks and exchanges of a query, without running it unless `analyze` says so. */
   explain(sql: string, options?: ExplainOptions): Promise<string>;
   /** Running and recent queries, newest first. */

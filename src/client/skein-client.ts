@@ -11,7 +11,7 @@ import type {
   QueryTree,
 } from '../coordinator/index.ts';
 import { paramToJson, type RecordBatch } from '../types/index.ts';
-import { type AppendedRow, jsonLines } from './json-lines.ts';
+import { jsonLines, type RowsToAppend } from './json-lines.ts';
 import { localFile } from './local-file.node.ts';
 import { type QueryOptions, type QueryResult, RunningQueries, type StartedQuery } from './query-result.ts';
 import {
@@ -118,14 +118,15 @@ export class SkeinClient implements Session {
 
   async append(
     table: string,
-    rows: Iterable<AppendedRow>,
+    rows: RowsToAppend,
     { idempotencyKey, schema }: AppendOptions = {},
   ): Promise<AppendResult> {
     const query = schema === undefined ? '' : `?${new URLSearchParams({ schema })}`;
+    const isArrow = rows instanceof Uint8Array;
     const answer = await this.#json('POST', `data/${encodeURIComponent(table)}/append${query}`, {
-      body: jsonLines(rows),
+      body: isArrow ? rows : jsonLines(rows),
       headers: {
-        'content-type': 'application/x-ndjson',
+        'content-type': isArrow ? 'application/vnd.apache.arrow.stream' : 'application/x-ndjson',
         ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
       },
     });

@@ -1,9 +1,11 @@
-import type {
-  DuckDBPreparedStatement,
-  DuckDBResult,
-  DuckDBConnection as NativeConnection,
+import {
+  DuckDBDataChunk,
+  type DuckDBPreparedStatement,
+  type DuckDBResult,
+  type DuckDBValue,
+  type DuckDBConnection as NativeConnection,
 } from '@duckdb/node-api';
-import { type Clock, canceledError, SkeinError, SqlState } from '../common/index.ts';
+import { type Clock, canceledError, SkeinError, SqlState, sleep } from '../common/index.ts';
 import { tokenize } from '../sql/index.ts';
 import {
   formatType,
@@ -20,6 +22,9 @@ import { fromDuckDbType } from './duckdb-type.ts';
 
 /** DuckDB forgets an interrupt that comes before the statement starts, so it is repeated until the statement ends. */
 const interruptEveryMs = 10;
+
+/** Chunks after which others get a turn of the event loop. */
+const chunksPerTurn = 8;
 
 /** Errors after which DuckDB may refuse every further statement. */
 const suspiciousTypes = new Set(['INTERNAL', 'FATAL']);
@@ -86,6 +91,37 @@ export class DuckDbConnection implements AsyncDisposable {
         const columns = types.map((type, index) => columnValues(chunk.getColumnVector(index), type));
         for (let row = 0; row < chunk.rowCount; row++)
           rows.push(columns.map((column) => column[row] ?? null));
+      }
+    });
+  }
+
+  /**
+   * Adds rows to a table of this connection.
+   * @param chunks at most 2048 rows each, column by column, in DuckDB's values for the table's types
+   */
+  append(
+    table: string,
+    chunks: Iterable<readonly (readonly DuckDBValue[])[]>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.exclusive(async () => {
+      const appender = await this.call(signal, () => this.native.createAppender(table));
+      try {
+        const types = Array.from({ length: appender.columnCount }, (_, index) => appender.columnType(index));
+        let count = 0;
+        for (const columns of chunks) {
+          const chunk = DuckDBDataChunk.create(types, columns[0]?.length ?? 0);
+          chunk.setColumns(columns);
+          appender.appendDataChunk(chunk);
+          count += 1;
+          if (count % chunksPerTurn === 0) await sleep(this.clock, 0, signal);
+        }
+        appender.flushSync();
+      } catch (error) {
+        appender.clear();
+        throw toSkeinDuckDbError(error);
+      } finally {
+        appender.closeSync();
       }
     });
   }

@@ -1,3 +1,4 @@
+export { ArrowRows, writeArrowParquet } from './arrow/index.ts';
 export type {
   BindRequest,
   BoundCatalogQuery,

@@ -159,6 +159,7 @@ export async function startCore(options: CoreOptions): Promise<CoordinatorCore> 
       clock: systemClock,
       random: systemRandom,
       scratchDir,
+      duckDb: duckdb,
     });
     closers.add(() => ingest.close());
     return {

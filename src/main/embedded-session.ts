@@ -1,5 +1,4 @@
 import {
-  type AppendedRow,
   type AppendOptions,
   type ExplainOptions,
   explainQuery,
@@ -9,6 +8,7 @@ import {
   type QueryFilter,
   type QueryOptions,
   type QueryResult,
+  type RowsToAppend,
   RunningQueries,
   type Session,
   type StartedQuery,
@@ -51,12 +51,12 @@ export class EmbeddedSession implements Session {
     return [await keptAlive(this.#engine.ingest.load({ table, source, ...options }))];
   }
 
-  async append(
-    table: string,
-    rows: Iterable<AppendedRow>,
-    options: AppendOptions = {},
-  ): Promise<AppendResult> {
-    return await keptAlive(this.#engine.ingest.append({ table, lines: jsonLines(rows), ...options }));
+  async append(table: string, rows: RowsToAppend, options: AppendOptions = {}): Promise<AppendResult> {
+    const body =
+      rows instanceof Uint8Array
+        ? ({ kind: 'arrow', stream: rows } as const)
+        : ({ kind: 'json', lines: jsonLines(rows) } as const);
+    return await keptAlive(this.#engine.ingest.append({ table, body, ...options }));
   }
 
   async queries({ state, limit = 100 }: QueryFilter = {}): Promise<readonly QueryInfo[]> {

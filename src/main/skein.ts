@@ -1,11 +1,11 @@
 import {
-  type AppendedRow,
   type AppendOptions,
   type ExplainOptions,
   type LoadOptions,
   type QueryFilter,
   type QueryOptions,
   type QueryResult,
+  type RowsToAppend,
   type Session,
   SkeinClient,
 } from '../client/index.ts';
@@ -95,7 +95,7 @@ export class Skein implements Session {
     return this.#session.load(table, files, options);
   }
 
-  append(table: string, rows: Iterable<AppendedRow>, options?: AppendOptions): Promise<AppendResult> {
+  append(table: string, rows: RowsToAppend, options?: AppendOptions): Promise<AppendResult> {
     return this.#session.append(table, rows, options);
   }
 

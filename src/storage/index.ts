@@ -60,6 +60,7 @@ export { planVacuum } from './delta/plan-vacuum.ts';
 export { randomUuid } from './delta/random-uuid.ts';
 export { eachRun, type RowRuns, RowRunsBuilder, uniteRowRuns } from './delta/row-runs.ts';
 export { formatSharding, parseSharding, shardingProperty } from './delta/sharding-property.ts';
+export { storedType } from './delta/stored-type.ts';
 export { tableChanges } from './delta/table-changes.ts';
 export { lowestProtocol, neededFeatures, splitFeatureRequests } from './delta/table-features.ts';
 export { type DeltaProperties, deltaProperties, validateProperties } from './delta/table-properties.ts';

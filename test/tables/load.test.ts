@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -144,6 +144,21 @@ describe('POST /data/load', () => {
   });
 });
 
+test('GET /openapi.json names what /data takes', async () => {
+  const response = await fetch(`${server.url}/openapi.json`);
+  const { paths } = (await response.json()) as {
+    paths: Record<string, { post: { requestBody: { content: Record<string, { schema: unknown }> } } }>;
+  };
+  const { content: load = {} } = paths['/data/load']?.post.requestBody ?? {};
+  expect(load['application/json']).toEqual({ schema: { $ref: '#/components/schemas/LoadRequest' } });
+  expect(load['application/vnd.apache.parquet']).toMatchObject({ schema: { description: 'a Parquet file' } });
+  expect(Object.keys(paths['/data/{table}/append']?.post.requestBody.content ?? {})).toEqual([
+    'application/x-ndjson',
+    'application/json',
+    'application/vnd.apache.arrow.stream',
+  ]);
+});
+
 describe('POST /data/{table}/append', () => {
   test('groups requests, and refuses rows that do not fit alone', async () => {
     await skein.query('CREATE TABLE events (id BIGINT NOT NULL, at TIMESTAMP, tags VARCHAR[])').rows();
@@ -167,7 +182,83 @@ describe('POST /data/{table}/append', () => {
     expect((await post('data/none/append', '{"a":1}')).json).toMatchObject({ error: { sqlState: '42P01' } });
   });
 
+  const arrow = (name: string): Promise<Uint8Array> =>
+    readFile(new URL(`../interop/fixtures/arrow/${name}.arrows`, import.meta.url));
+  const arrowType = { 'content-type': 'application/vnd.apache.arrow.stream' };
+  const postArrow = async (name: string, table = 'readings') =>
+    await post(`data/${table}/append`, await arrow(name), arrowType);
+
+  test('takes Arrow streams, and groups those of equal columns', async () => {
+    await skein
+      .query(
+        `CREATE TABLE readings (id BIGINT NOT NULL, seen TIMESTAMP DEFAULT TIMESTAMP '2024-01-01', tags VARCHAR[])`,
+      )
+      .rows();
+    const stream = await arrow('events');
+    const appended = await Promise.all([
+      ...Array.from({ length: 8 }, () => postArrow('events')),
+      post('data/readings/append', '{"id":1}'),
+      ...Array.from({ length: 8 }, () => skein.append('readings', stream)),
+    ]);
+    expect(appended).toMatchObject([
+      ...Array.from({ length: 8 }, () => ({ status: 200, json: { rows: 2, duplicate: false } })),
+      { status: 200, json: { rows: 1 } },
+      ...Array.from({ length: 8 }, () => ({ rows: 2 })),
+    ]);
+    const versions = appended.map((answer) => ('json' in answer ? answer.json.version : answer.version));
+    expect(new Set(versions).size).toBeLessThan(6);
+    expect(
+      await rows('SELECT id, CAST(seen AS VARCHAR), tags, count(*) FROM readings GROUP BY ALL ORDER BY ALL'),
+    ).toEqual([
+      [1n, '2024-01-01 00:00:00', null, 1n],
+      [100n, '2024-01-01 00:00:00', ['a'], 16n],
+      [101n, '2024-01-01 00:00:00', null, 16n],
+    ]);
+  });
+
+  test('refuses an Arrow stream that does not fit, says why, and commits nothing', async () => {
+    const answers = await Promise.all(
+      ['texts', 'floats', 'unknown', 'nulls_only', 'none', 'packed', 'dictionary', 'nulls'].map((name) =>
+        postArrow(name),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([400, 400, 400, 400, 400, 400, 400, 413]);
+    const errors = answers.map(
+      ({ json }) => json.error as { readonly sqlState: string; readonly message: string },
+    );
+    expect(errors.map(({ sqlState }) => sqlState)).toEqual([
+      '42804',
+      '42804',
+      '42703',
+      '23502',
+      '22023',
+      '0A000',
+      '42703',
+      '54000',
+    ]);
+    expect(errors[0]?.message).toBe('the column id of main.readings is BIGINT, the Arrow stream has VARCHAR');
+    expect(errors[2]?.message).toContain('nope');
+    expect(JSON.stringify(errors)).not.toContain(spool);
+    const stream = await arrow('events');
+    for (const body of [stream.subarray(0, stream.byteLength - 8), '{"id":1}\n', '', Buffer.alloc(100, 1)]) {
+      expect(await post('data/readings/append', body, arrowType)).toMatchObject({ status: 400 });
+    }
+    const large = Buffer.alloc(65 * 1024 ** 2);
+    expect(await post('data/readings/append', large, arrowType)).toMatchObject({ status: 413 });
+    expect(await post('data/load?table=readings', stream, arrowType)).toMatchObject({ status: 415 });
+    expect((await postArrow('events', 'nowhere')).json).toMatchObject({ error: { sqlState: '42P01' } });
+    expect(await rows('SELECT count(*) FROM readings')).toEqual([[33n]]);
+  });
+
   test('does nothing twice for a key', async () => {
+    const stream = await arrow('events');
+    const sent = await skein.append('readings', stream, { idempotencyKey: 'r1' });
+    expect(await skein.append('readings', stream, { idempotencyKey: 'r1' })).toEqual({
+      ...sent,
+      duplicate: true,
+    });
+    expect(await rows('SELECT count(*) FROM readings')).toEqual([[35n]]);
+
     const first = await skein.append('events', [{ id: 200 }, { id: 201 }], { idempotencyKey: 'e1' });
     expect(first).toMatchObject({ rows: 2, duplicate: false });
     expect(await skein.append('events', [{ id: 200 }, { id: 201 }], { idempotencyKey: 'e1' })).toEqual({

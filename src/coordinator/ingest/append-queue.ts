@@ -1,5 +1,6 @@
 import { type Clock, SkeinError, SqlState, toSkeinError } from '../../common/index.ts';
-import type { AppendedLines, AppendOutcome } from './append-work.ts';
+import type { AppendOutcome } from './append-work.ts';
+import type { AppendedRows } from './appended-rows.ts';
 import type { AppendResult } from './ingest-service.ts';
 
 export interface AppendLimits {
@@ -22,14 +23,14 @@ export const defaultAppendLimits: AppendLimits = {
   waitingBytes: 128 * 1024 ** 2,
 };
 
-interface Waiting extends AppendedLines {
+interface Waiting extends AppendedRows {
   readonly sinceMs: number;
   readonly settle: (outcome: AppendOutcome) => void;
 }
 
 /** Commits requests of one table. Tells `settle` of each; where it rejects, of none that it has not told of. */
 export type CommitAppends = (
-  requests: readonly AppendedLines[],
+  requests: readonly AppendedRows[],
   settle: (index: number, outcome: AppendOutcome) => void,
 ) => Promise<void>;
 
@@ -90,12 +91,12 @@ export class AppendQueue {
   }
 
   /** @throws SkeinError as `WaitingBytes.take`, and what became of the rows */
-  append(request: AppendedLines): Promise<AppendResult> {
-    const { byteLength } = request.lines;
-    this.#bytes.take(byteLength);
+  append(request: AppendedRows): Promise<AppendResult> {
+    const { bytes } = request;
+    this.#bytes.take(bytes);
     return new Promise((resolve, reject) => {
       const settle = (outcome: AppendOutcome): void => {
-        this.#bytes.give(byteLength);
+        this.#bytes.give(bytes);
         if (outcome.kind === 'appended') resolve(outcome.result);
         else reject(outcome.error);
       };
@@ -140,19 +141,21 @@ export class AppendQueue {
   #isFull(): boolean {
     const { flushRows, flushBytes } = this.#limits;
     const rows = this.#waiting.reduce((sum, request) => sum + request.rows, 0);
-    const bytes = this.#waiting.reduce((sum, { lines }) => sum + lines.byteLength, 0);
+    const bytes = this.#waiting.reduce((sum, request) => sum + request.bytes, 0);
     return rows >= flushRows || bytes >= flushBytes;
   }
 
-  /** A request with a key goes alone: its transaction is in its commit. */
+  /** A request with a key goes alone: its transaction is in its commit. Rows of one commit have one shape. */
   #groupLength(): number {
     const { flushRows, flushBytes } = this.#limits;
     let rows = 0;
     let bytes = 0;
+    const shape = this.#waiting[0]?.shape;
     for (const [index, request] of this.#waiting.entries()) {
       if (request.idempotencyKey !== undefined) return Math.max(1, index);
+      if (request.shape !== shape) return index;
       rows += request.rows;
-      bytes += request.lines.byteLength;
+      bytes += request.bytes;
       if (rows >= flushRows || bytes >= flushBytes) return index + 1;
     }
     return this.#waiting.length;
@@ -173,18 +176,4 @@ export class AppendQueue {
     }
     for (const request of open) settle(request, { kind: 'refused', error });
   }
-}
-
-/** Lines with something in them. */
-export function countLines(bytes: Uint8Array): number {
-  let count = 0;
-  let blank = true;
-  for (const byte of bytes) {
-    if (byte === 0x0a) blank = true;
-    else if (blank && byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) {
-      blank = false;
-      count += 1;
-    }
-  }
-  return count;
 }

@@ -1,17 +1,13 @@
 import { join } from 'node:path';
 import { abortReason, type Clock, type Random, SkeinError, SqlState } from '../../common/index.ts';
+import type { DuckDb } from '../../duckdb/index.ts';
 import { quoteLiteral } from '../../types/index.ts';
 import type { QueryService } from '../query-service.ts';
 import { countColumns } from '../statements/results.ts';
 import type { StatementWork } from '../statements/statement-context.ts';
-import {
-  type AppendLimits,
-  AppendQueue,
-  countLines,
-  defaultAppendLimits,
-  WaitingBytes,
-} from './append-queue.ts';
+import { type AppendLimits, AppendQueue, defaultAppendLimits, WaitingBytes } from './append-queue.ts';
 import { appendWork } from './append-work.ts';
+import { appendedRows } from './appended-rows.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -29,6 +25,8 @@ export interface IngestServiceOptions {
   readonly random: Random;
   /** As of the query service. */
   readonly scratchDir: string;
+  /** May write in `scratchDir`. */
+  readonly duckDb: DuckDb;
   readonly limits?: Partial<IngestLimits>;
 }
 
@@ -64,16 +62,11 @@ class Ingest implements IngestService {
     return await this.#load(request);
   }
 
-  async append({ table, schema = 'main', lines, idempotencyKey }: AppendRequest): Promise<AppendResult> {
+  async append({ table, schema = 'main', body, idempotencyKey }: AppendRequest): Promise<AppendResult> {
     this.#refuseClosed();
     checkKey(idempotencyKey);
     const name = parseTableName(table);
-    const rows = countLines(lines);
-    if (rows === 0) {
-      throw new SkeinError(SqlState.invalidParameterValue, 'there are no rows', {
-        hint: 'Send JSON objects, one a line.',
-      });
-    }
+    const rows = appendedRows(body, idempotencyKey);
     const key = JSON.stringify([(name.schema ?? schema).toLowerCase(), name.name.toLowerCase()]);
     let queue = this.#queues.get(key);
     if (queue === undefined) {
@@ -84,12 +77,12 @@ class Ingest implements IngestService {
         bytes: this.#bytes,
         commit: async (requests, settle) => {
           const sql = `APPEND TO ${table} (${requests.length} requests)`;
-          await this.#run(sql, schema, undefined, appendWork(name, requests, settle));
+          await this.#run(sql, schema, undefined, appendWork(name, requests, this.#options.duckDb, settle));
         },
       });
       this.#queues.set(key, queue);
     }
-    return await queue.append({ lines, rows, idempotencyKey });
+    return await queue.append(rows);
   }
 
   async close(): Promise<void> {

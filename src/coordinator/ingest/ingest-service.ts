@@ -43,12 +43,17 @@ export interface LoadResult {
   readonly duplicate: boolean;
 }
 
+export type AppendBody =
+  /** JSON, one object a line. */
+  | { readonly kind: 'json'; readonly lines: Uint8Array }
+  /** An Arrow IPC stream. */
+  | { readonly kind: 'arrow'; readonly stream: Uint8Array };
+
 export interface AppendRequest {
   /** As of `LoadRequest`. */
   readonly table: string;
   readonly schema?: string;
-  /** JSON, one object a line. */
-  readonly lines: Uint8Array;
+  readonly body: AppendBody;
   /** As of `LoadRequest`; such an append has a commit of its own. */
   readonly idempotencyKey?: string;
 }

@@ -4,7 +4,16 @@ import { canceledError, SkeinError, SqlState } from '../../common/index.ts';
 import type { IngestService, LoadResult } from '../../coordinator/index.ts';
 import { RequestError } from './error-handler.ts';
 import { parseBody } from './parse-body.ts';
-import { appendQuery, loadBody, loadQuery, tableParams } from './schemas.ts';
+import {
+  appendContent,
+  appendHeaders,
+  appendQuery,
+  arrowStream,
+  loadBody,
+  loadContent,
+  loadQuery,
+  tableParams,
+} from './schemas.ts';
 
 interface LoadQuery {
   readonly table?: string;
@@ -47,30 +56,36 @@ const errors = {
 /** `/data`: loads and appends. */
 export function addDataRoutes(app: FastifyInstance, ingest: IngestService, bodyLimit: number): void {
   readBodies(app, bodyLimit);
+  checkBodiesLater(app);
   addLoad(app, ingest);
   app.post<{ Params: { table: string }; Querystring: { schema?: string } }>(
     '/data/:table/append',
     {
       schema: {
-        summary: 'Append a few rows, JSON objects, one a line; answers when they are durable',
+        summary: 'Append a few rows, as JSON lines or as an Arrow stream; answers when they are durable',
         description:
           'Rows of requests that come at nearly the same time share a commit. Rows that do not fit the table refuse ' +
           'their own request alone. With the header Idempotency-Key a request that is sent again adds nothing.',
         params: tableParams,
         querystring: appendQuery,
+        headers: appendHeaders,
+        body: appendContent,
         response: { 200: ref('Appended'), ...errors },
       },
     },
     async (request, reply) => {
       const { params, query, headers } = request;
-      const lines = await collect(request.body as IncomingMessage | undefined, appendBytes);
+      const bytes = await collect(request.body as IncomingMessage | undefined, appendBytes);
       const key = headers['idempotency-key'];
       const idempotencyKey = typeof key === 'string' ? key : undefined;
       try {
         return appendedJson(
           await ingest.append({
             table: params.table,
-            lines,
+            body:
+              mediaType(request) === arrowStream
+                ? { kind: 'arrow', stream: bytes }
+                : { kind: 'json', lines: bytes },
             ...(query.schema === undefined ? {} : { schema: query.schema }),
             ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
           }),
@@ -96,6 +111,7 @@ function addLoad(app: FastifyInstance, ingest: IngestService): void {
           'Parquet, CSV or JSON, also compressed by gzip or zstd (then `name` tells so: rows.csv.gz). With an ' +
           'idempotency key a load that is sent again is not done again.',
         querystring: loadQuery,
+        body: loadContent,
         response: { 200: ref('Loaded'), ...errors },
       },
     },
@@ -105,6 +121,14 @@ function addLoad(app: FastifyInstance, ingest: IngestService): void {
         if (!reply.raw.writableFinished) controller.abort(canceledError('the client closed the connection'));
       });
       const { query } = request;
+      if (mediaType(request) === arrowStream) {
+        throw new RequestError(
+          415,
+          SqlState.invalidParameterValue,
+          'Arrow streams are appended, not loaded',
+          'POST /data/{table}/append',
+        );
+      }
       if (query.table === undefined) {
         const { paths, ...rest } = loadBody(request.body) as LoadBodyJson;
         return loadedJson(
@@ -132,7 +156,7 @@ function addLoad(app: FastifyInstance, ingest: IngestService): void {
 function readBodies(app: FastifyInstance, bodyLimit: number): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
-    Object.keys(fileTypes),
+    [...Object.keys(fileTypes), arrowStream],
     async (request: FastifyRequest, payload: IncomingMessage) => {
       const isRequest =
         request.url.split('?')[0] === '/data/load' && (request.query as LoadQuery).table === undefined;
@@ -141,13 +165,25 @@ function readBodies(app: FastifyInstance, bodyLimit: number): void {
   );
 }
 
+/** Bodies are streams: who reads one checks it. Their schemas are for the document. */
+function checkBodiesLater(app: FastifyInstance): void {
+  const compile = app.validatorCompiler;
+  app.setValidatorCompiler((route) =>
+    route.httpPart === 'body' || compile === undefined ? () => true : compile(route),
+  );
+}
+
 async function collect(body: IncomingMessage | undefined, maxBytes: number): Promise<Uint8Array> {
   if (body === undefined) throw new SkeinError(SqlState.invalidParameterValue, 'the body is empty');
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  // A connection that is cut would take the answer with it: what is too much is read, and forgotten.
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new RequestError(413, SqlState.limitExceeded, 'the body is too large');
+    if (bytes > maxBytes) {
+      body.resume();
+      throw new RequestError(413, SqlState.limitExceeded, 'the body is too large');
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -159,8 +195,12 @@ function formatOfType(
   name: string | undefined,
 ): 'parquet' | 'csv' | 'json' | undefined {
   if (name?.includes('.')) return undefined;
+  return fileTypes[mediaType(request)];
+}
+
+function mediaType(request: FastifyRequest): string {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';');
-  return fileTypes[type.trim().toLowerCase()];
+  return type.trim().toLowerCase();
 }
 
 function parseOptions(text: string): Readonly<Record<string, string | number | boolean>> {

@@ -22,6 +22,8 @@ export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, _request, reply) => {
     const known = translate(error as FastifyError);
     const status = known instanceof RequestError ? known.statusCode : httpStatus(known);
+    // The rest of the body may still be on its way: no other request can follow it.
+    if (status === 413) reply.header('connection', 'close');
     if (status >= 500) reply.log.error({ err: error }, 'request failed');
     return reply.code(status).send({ error: errorJson(known) });
   });

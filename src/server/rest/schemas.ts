@@ -32,6 +32,84 @@ const valueDescription = [
   'its fields have no names), MAP an array of [key, value], UNION an object {"tag", "value"}.',
 ].join(' ');
 
+export const appendHeaders = {
+  type: 'object',
+  properties: {
+    'idempotency-key': {
+      type: 'string',
+      maxLength: 255,
+      description: 'a request with a key that the table has seen adds nothing',
+    },
+  },
+} as const;
+
+const loadProperties = {
+  table: { type: 'string', description: 'as in SQL: t, schema.t or "My Table"' },
+  schema: { type: 'string', description: 'where a name without one is looked up; default main' },
+  format: { type: 'string', enum: ['parquet', 'csv', 'json'], description: 'default: by the extension' },
+  create: { type: 'boolean', description: "make the table, with the files' columns, where it is not there" },
+  idempotencyKey: { type: 'string', minLength: 1, maxLength: 255 },
+} as const;
+
+/** What a JSON body of `POST /data/load` says. */
+function loadRequest(): Record<string, unknown> {
+  return {
+    type: 'object',
+    required: ['table', 'paths'],
+    additionalProperties: false,
+    properties: {
+      ...loadProperties,
+      paths: {
+        type: 'array',
+        items: { type: 'string' },
+        minItems: 1,
+        description: 'files that the server may read; patterns, folders and s3:// work',
+      },
+      options: {
+        type: 'object',
+        additionalProperties: { type: ['string', 'number', 'boolean'] },
+        description: 'what COPY FROM takes, such as {"delim": ";", "header": true}',
+      },
+    },
+  };
+}
+
+/** A body that is the bytes of a file. */
+function bytes(contentMediaType: string, description: string): object {
+  return { schema: { contentMediaType, description } };
+}
+
+const uploads = {
+  'application/octet-stream': 'a file; `name` or `format` tells what it is',
+  'application/gzip': 'a file packed by gzip; `name` tells what it is: rows.csv.gz',
+  'application/zstd': 'a file packed by zstd; `name` tells what it is: rows.csv.zst',
+  'application/x-ndjson': 'JSON objects, one a line',
+  'application/vnd.apache.parquet': 'a Parquet file',
+  'text/csv': 'a CSV file',
+};
+
+/** The body of `POST /data/load`. */
+export const loadContent = {
+  description: 'with `table` in the URL the file itself, else the request as JSON',
+  content: {
+    'application/json': { schema: { $ref: 'LoadRequest#' } },
+    ...Object.fromEntries(Object.entries(uploads).map(([type, text]) => [type, bytes(type, text)])),
+  },
+};
+
+/** The media type of an Arrow IPC stream. */
+export const arrowStream = 'application/vnd.apache.arrow.stream';
+
+/** The body of `POST /data/{table}/append`. */
+export const appendContent = {
+  description: 'rows of the table, their columns by name',
+  content: {
+    'application/x-ndjson': bytes('application/x-ndjson', 'JSON objects, one a line'),
+    'application/json': { schema: { type: 'object', description: 'one row, or several, one a line' } },
+    [arrowStream]: bytes(arrowStream, "an Arrow IPC stream, uncompressed, its columns of the table's types"),
+  },
+};
+
 export const components: readonly Record<string, unknown>[] = [
   {
     $id: 'Error',
@@ -129,6 +207,7 @@ export const components: readonly Record<string, unknown>[] = [
     $id: 'Accepted',
     ...closed({ queryId: text(), state: stateSchema, links: { $ref: 'Links#' } }),
   },
+  { $id: 'LoadRequest', ...loadRequest() },
   {
     $id: 'Loaded',
     ...closed({
@@ -358,14 +437,6 @@ export const appendQuery = {
   },
 } as const;
 
-const loadProperties = {
-  table: { type: 'string', description: 'as in SQL: t, schema.t or "My Table"' },
-  schema: { type: 'string', description: 'where a name without one is looked up; default main' },
-  format: { type: 'string', enum: ['parquet', 'csv', 'json'], description: 'default: by the extension' },
-  create: { type: 'boolean', description: "make the table, with the files' columns, where it is not there" },
-  idempotencyKey: { type: 'string', minLength: 1, maxLength: 255 },
-} as const;
-
 export const loadQuery = {
   type: 'object',
   additionalProperties: false,
@@ -379,16 +450,7 @@ export const loadQuery = {
   },
 } as const;
 
-const checkLoadBody = new Ajv({ allErrors: false, allowUnionTypes: true }).compile({
-  type: 'object',
-  required: ['table', 'paths'],
-  additionalProperties: false,
-  properties: {
-    ...loadProperties,
-    paths: { type: 'array', items: { type: 'string' }, minItems: 1 },
-    options: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
-  },
-});
+const checkLoadBody = new Ajv({ allErrors: false, allowUnionTypes: true }).compile(loadRequest());
 
 /** The JSON body of `POST /data/load`. @throws SkeinError 22023 */
 export function loadBody(body: unknown): unknown {

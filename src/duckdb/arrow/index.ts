@@ -1,0 +1,2 @@
+export { ArrowRows } from './arrow-rows.ts';
+export { writeArrowParquet } from './write-arrow.ts';
