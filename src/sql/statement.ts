@@ -309,6 +309,7 @@ export interface MergeStatement {
   readonly on: MergeCondition;
   /** At least one; the first that fits a row is taken. */
   readonly clauses: readonly MergeClause[];
+  readonly returning: Span | undefined;
 }
 
 export interface MergeSource {

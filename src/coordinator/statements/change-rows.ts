@@ -11,12 +11,14 @@ import { identityActions, identityDefaults } from './identities.ts';
 import {
   type Changes,
   changesSql,
+  deletedRowsSql,
   givesValues,
   keptRowsSql,
   newRowsSql,
   type RowClause,
   touchedSql,
 } from './merge-rows-sql.ts';
+import { type ChangedRows, type Returning, returnedRows } from './returning.ts';
 import type { ResultRows, StatementContext, StatementQuery } from './statement-context.ts';
 import { givenRows } from './table-rows.ts';
 import { fileColumn, rowColumn, type TargetRelation, targetRelation } from './target-relation.ts';
@@ -35,6 +37,7 @@ export interface ChangeRequest {
   readonly severalMatches: 'allowed' | 'refused';
   /** Pieces of the user's text. */
   readonly spans: readonly Span[];
+  readonly returning: Returning | undefined;
 }
 
 type Tables = NonNullable<StatementQuery['tables']>;
@@ -122,6 +125,11 @@ async function madeOf(
             tables: all,
           })
         : [];
+    const { returning } = request;
+    const returned =
+      returning === undefined
+        ? undefined
+        : await returnedRows(context, returning, changedRows(target, changes, part), all);
     const nowMs = context.clock.now();
     const adds = written.map((file) => toAddAction(file, { nowMs, dataChange: true }));
     const rewritten = properties.enableDeletionVectors ? [] : [...files];
@@ -136,11 +144,30 @@ async function madeOf(
       metrics: metricsOf(request.operation, { touched, deleted, inserted, adds, rewritten, data }),
       written: released,
       rows: touched.rows + inserted,
+      ...(returned === undefined ? {} : { returned }),
     };
   } catch (error) {
     await context.releaseWritten(table.location, released);
     throw error;
   }
+}
+
+/** The rows of a change, for RETURNING. */
+function changedRows(
+  target: DeltaTarget,
+  changes: Changes,
+  part: TargetRelation | undefined,
+): readonly ChangedRows[] {
+  const has = (kind: RowClause['action']['kind']): boolean =>
+    changes.clauses.some(({ action }) => action.kind === kind);
+  const given = (which: 'updated' | 'inserted'): string => givenRows(target, newRowsSql(changes, which));
+  return [
+    ...(has('update') ? [{ action: 'UPDATE', sql: given('updated') } as const] : []),
+    ...(has('insert') ? [{ action: 'INSERT', sql: given('inserted') } as const] : []),
+    ...(has('delete') && part !== undefined
+      ? [{ action: 'DELETE', sql: deletedRowsSql(changes, part.from, part.alias) } as const]
+      : []),
+  ];
 }
 
 /** Rows that go to new files: the changed and inserted ones, and without deletion vectors what else their files held. */

@@ -10,7 +10,7 @@ import {
   type WrittenFile,
 } from '../../storage/index.ts';
 import { type DeltaTarget, readTarget } from './delta-target.ts';
-import type { StatementContext } from './statement-context.ts';
+import type { ResultRows, StatementContext } from './statement-context.ts';
 import { violationMark } from './table-rows.ts';
 
 /** A change of a table, ready to be committed. */
@@ -25,6 +25,8 @@ export interface TableChange {
   readonly written: readonly WrittenFile[];
   /** Rows that the statement's answer tells. */
   readonly rows: number;
+  /** What RETURNING asks of the rows. */
+  readonly returned?: ResultRows;
 }
 
 /** Whole runs of a statement that lost against others. */
@@ -38,7 +40,12 @@ export const engineInfo = 'Skein';
 export type TableCommit =
   /** There was nothing to change. */
   | { readonly kind: 'unchanged'; readonly rows: 0 }
-  | { readonly kind: 'committed'; readonly version: number; readonly rows: number }
+  | {
+      readonly kind: 'committed';
+      readonly version: number;
+      readonly rows: number;
+      readonly returned: ResultRows | undefined;
+    }
   /** Its application transaction was committed before, as `version` or earlier; nothing has been done. */
   | { readonly kind: 'duplicate'; readonly version: number; readonly rows: 0 };
 
@@ -70,7 +77,8 @@ export async function commitChange(
     if (result.kind === 'committed') {
       context.maintain(current.table.log, result.version, current.snapshot.metadata.configuration);
       context.affected(change.rows);
-      return { kind: 'committed', version: result.version, rows: change.rows };
+      const { rows, returned } = change;
+      return { kind: 'committed', version: result.version, rows, returned };
     }
     await context.releaseWritten(current.table.location, change.written);
     if (result.kind === 'duplicate') return { kind: 'duplicate', version: result.version, rows: 0 };

@@ -1,57 +1,45 @@
 import type { DeleteStatement, Span } from '../../sql/index.ts';
-import {
-  type AddAction,
-  changeRows,
-  deltaTableSnapshot,
-  overwrite,
-  toAddAction,
-  type WrittenFile,
-} from '../../storage/index.ts';
+import { type AddAction, changeRows, overwrite, toAddAction, type WrittenFile } from '../../storage/index.ts';
 import { quoteIdentifier } from '../../types/index.ts';
 import { changeTableRows } from './change-rows.ts';
-import { changeTable, type TableChange } from './commit-change.ts';
+import type { TableChange } from './commit-change.ts';
 import { type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
-import { countResult } from './results.ts';
-import { returningQuery } from './returning.ts';
-import type { ResultRows, StatementContext, StatementResult } from './statement-context.ts';
+import { changeAndAnswer, type Returning } from './returning.ts';
+import type { StatementContext, StatementResult } from './statement-context.ts';
 import { fileColumn, targetRelation } from './target-relation.ts';
 import { liveRowsOf, touchedFiles } from './touched-files.ts';
-import { refuseReturning } from './update.ts';
 
 /** DELETE FROM, with or without USING. */
 export async function deleteFrom(
   statement: DeleteStatement,
   context: StatementContext,
 ): Promise<StatementResult> {
-  const { returning, using, alias, where } = statement;
-  if (using !== undefined) refuseReturning('DELETE USING', returning);
   const target = await openTarget(statement.table, context);
-  let returned: ResultRows | undefined;
-  const rows = await changeTable(target, context, async (current) => {
-    if (returning !== undefined) {
-      const { snapshot, table } = current;
-      const from = { name: alias?.name ?? table.name, condition: where };
-      const query = returningQuery(returning, (key) => deltaTableSnapshot(snapshot, key), from);
-      returned = await context.runRows({
-        ...query,
-        tables: new Map([...query.tables, [table.key, deltaTableSnapshot(snapshot, table.key)]]),
-      });
-    }
-    return await deletion(current, context, statement);
-  });
-  return returned ?? countResult(rows);
+  const returning =
+    statement.returning === undefined
+      ? undefined
+      : {
+          items: statement.returning,
+          alias: statement.alias?.name ?? target.table.name,
+          withAction: false,
+        };
+  return await changeAndAnswer(target, context, returning, (current) =>
+    deletion(current, context, statement, returning),
+  );
 }
 
 async function deletion(
   target: DeltaTarget,
   context: StatementContext,
   statement: DeleteStatement,
+  returning: Returning | undefined,
 ): Promise<TableChange | undefined> {
   const { using, where, alias, with: ctes } = statement;
-  if (using === undefined && where === undefined) return await deleteAll(target, context);
+  const inOnePass = using === undefined && returning === undefined;
+  if (inOnePass && where === undefined) return await deleteAll(target, context);
   const { enableDeletionVectors, enableChangeDataFeed } = target.properties;
-  if (using === undefined && where !== undefined && !enableDeletionVectors && !enableChangeDataFeed) {
+  if (inOnePass && where !== undefined && !enableDeletionVectors && !enableChangeDataFeed) {
     return await deleteWhere(target, context, statement, where);
   }
   return await changeTableRows(target, context, {
@@ -63,6 +51,7 @@ async function deletion(
     operation: 'DELETE',
     severalMatches: 'allowed',
     spans: [ctes, using, where].filter((span) => span !== undefined),
+    returning,
   });
 }
 

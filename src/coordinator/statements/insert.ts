@@ -1,14 +1,13 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
-import { type InsertStatement, type Name, type Span, tableNames } from '../../sql/index.ts';
-import { type AddAction, append, deltaTableSnapshot, overwrite, toAddAction } from '../../storage/index.ts';
+import { type InsertStatement, type Name, tableNames } from '../../sql/index.ts';
+import { append, deltaTableSnapshot, overwrite, toAddAction } from '../../storage/index.ts';
 import type { Schema } from '../../types/index.ts';
-import { changeTable, type TableChange } from './commit-change.ts';
+import type { TableChange } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
 import { markIdentities } from './identities.ts';
 import { columnsByPosition, insertedRows } from './insert-source.ts';
-import { countResult } from './results.ts';
-import { returningQuery } from './returning.ts';
+import { changeAndAnswer, type Returning, returnedRows } from './returning.ts';
 import type { ResultRows, StatementContext, StatementQuery, StatementResult } from './statement-context.ts';
 import { type ColumnSource, tableRows } from './table-rows.ts';
 
@@ -19,49 +18,43 @@ export async function insert(
 ): Promise<StatementResult> {
   const target = await openTarget(statement.table, context);
   const columns = statement.source.kind === 'defaults' ? 'none' : statement.columns;
-  const { returning } = statement;
-  // Names that are not there end the statement before anything is written.
-  if (returning !== undefined) await context.bindColumns(insertedQuery(target, [], returning));
-  let returned: ResultRows | undefined;
-  const rows = await changeTable(target, context, async (current) => {
+  const returning =
+    statement.returning === undefined
+      ? undefined
+      : { items: statement.returning, alias: target.table.name, withAction: false };
+  return await changeAndAnswer(target, context, returning, async (current) => {
     const change = await insertRows(current, context, {
       ...insertedRows(statement, current),
       columns,
       matchBy: statement.matchBy,
       overwrite: statement.overwrite,
     });
-    if (returning !== undefined) returned = await readBack(current, context, change, returning);
-    return change;
+    if (returning === undefined) return change;
+    return { ...change, returned: await readBack(current, context, change, returning) };
   });
-  return returned ?? countResult(rows);
 }
 
 /** What RETURNING says of the rows that are written and not committed yet. */
 async function readBack(
-  target: DeltaTarget,
+  { snapshot, table }: DeltaTarget,
   context: StatementContext,
   { written }: TableChange,
-  returning: Span,
+  returning: Returning,
 ): Promise<ResultRows> {
   const nowMs = context.clock.now();
   const files = written.map((file) => toAddAction(file, { nowMs, dataChange: true }));
+  const key = 'skein_statement.inserted';
   try {
-    return await context.runRows(insertedQuery(target, files, returning));
+    return await returnedRows(
+      context,
+      returning,
+      [{ action: 'INSERT', sql: `SELECT * FROM ${key}` }],
+      new Map([[key, deltaTableSnapshot({ ...snapshot, files }, key)]]),
+    );
   } catch (error) {
-    await context.releaseWritten(target.table.location, written);
+    await context.releaseWritten(table.location, written);
     throw error;
   }
-}
-
-function insertedQuery(
-  { snapshot, table }: DeltaTarget,
-  files: readonly AddAction[],
-  returning: Span,
-): StatementQuery {
-  return returningQuery(returning, (key) => deltaTableSnapshot({ ...snapshot, files }, key), {
-    name: table.name,
-    condition: undefined,
-  });
 }
 
 export interface RowsToInsert {

@@ -166,6 +166,14 @@ export function keptRowsSql({ from, schema }: Changes, touched: string, alias: s
     WHERE _skein_c.${fileColumn} = ${alias}.${fileColumn} AND _skein_c.${rowColumn} = ${alias}.${rowColumn})`;
 }
 
+/** Rows of the touched files that are deleted, as they were. */
+export function deletedRowsSql({ from, schema, clauses }: Changes, touched: string, alias: string): string {
+  const items = schema.map(({ name }) => `${alias}.${quoteIdentifier(name)}`);
+  return `SELECT ${items.join(', ')} FROM ${touched} WHERE EXISTS (SELECT 1 FROM ${from} AS _skein_c
+    WHERE _skein_c.${fileColumn} = ${alias}.${fileColumn} AND _skein_c.${rowColumn} = ${alias}.${rowColumn}
+      AND _skein_c.${clauseColumn} IN (${deletesOf(clauses)}))`;
+}
+
 /** Rows of the touched files as they were before their change, and behind them how they changed. */
 export function oldRowsSql({ from, schema, clauses }: Changes, touched: string, alias: string): string {
   const items = schema.map(({ name }) => `${alias}.${quoteIdentifier(name)}`);

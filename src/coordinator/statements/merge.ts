@@ -2,10 +2,9 @@ import { SkeinError, SqlState } from '../../common/index.ts';
 import type { Assignment, Cell, MergeClause, MergeStatement, Name, Span } from '../../sql/index.ts';
 import { quoteIdentifier, type Schema } from '../../types/index.ts';
 import { changeTableRows } from './change-rows.ts';
-import { changeTable } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
 import type { NewValues, RowClause } from './merge-rows-sql.ts';
-import { countResult } from './results.ts';
+import { changeAndAnswer } from './returning.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 
 /** MERGE INTO. */
@@ -16,7 +15,15 @@ export async function merge(statement: MergeStatement, context: StatementContext
   const names =
     columns.length === 0 ? '' : `(${columns.map(({ name }) => quoteIdentifier(name)).join(', ')})`;
   const source = `${relation.sql} AS ${sourceAlias}${names}`;
-  const rows = await changeTable(target, context, async (current) => {
+  const returning =
+    statement.returning === undefined
+      ? undefined
+      : {
+          items: statement.returning,
+          alias: statement.alias?.name ?? target.table.name,
+          withAction: true,
+        };
+  return await changeAndAnswer(target, context, returning, async (current) => {
     const targetAlias = quoteIdentifier(statement.alias?.name ?? current.table.name);
     const prefix = statement.with === undefined ? '' : `${statement.with.sql} `;
     const needsSource = statement.clauses.some(({ action }) => action.kind.endsWith('All'));
@@ -42,9 +49,9 @@ export async function merge(statement: MergeStatement, context: StatementContext
       operation: 'MERGE',
       severalMatches: onlyDeletes(statement.clauses) ? 'allowed' : 'refused',
       spans: spansOf(statement),
+      returning,
     });
   });
-  return countResult(rows);
 }
 
 /** Then it makes no difference by how many rows of the source a row is deleted. */

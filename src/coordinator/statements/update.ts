@@ -1,13 +1,12 @@
-import { SkeinError, SqlState } from '../../common/index.ts';
 import type { Span, UpdateStatement } from '../../sql/index.ts';
 import { changeRows, toAddAction } from '../../storage/index.ts';
 import { formatType, quoteIdentifier } from '../../types/index.ts';
 import { changeTableRows } from './change-rows.ts';
-import { changeTable, type TableChange } from './commit-change.ts';
+import type { TableChange } from './commit-change.ts';
 import { type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
 import { assignedValues, expressionsOf } from './merge.ts';
-import { countResult } from './results.ts';
+import { changeAndAnswer } from './returning.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 import { givenRows } from './table-rows.ts';
 import { fileColumn, type TargetRelation, targetRelation } from './target-relation.ts';
@@ -18,41 +17,35 @@ export async function update(
   statement: UpdateStatement,
   context: StatementContext,
 ): Promise<StatementResult> {
-  refuseReturning('UPDATE', statement.returning);
   const target = await openTarget(statement.table, context);
-  const { from, where, assignments } = statement;
-  return countResult(
-    await changeTable(target, context, async (current) => {
-      const { enableDeletionVectors, enableChangeDataFeed } = current.properties;
-      if (from === undefined && !enableDeletionVectors && !enableChangeDataFeed) {
-        return await updateWhere(current, context, statement);
-      }
-      return await changeTableRows(current, context, {
-        alias: statement.alias?.name,
-        ctes: statement.with?.sql,
-        source: from?.sql,
-        on: where?.sql ?? 'true',
-        clauses: [
-          {
-            when: 'matched',
-            condition: undefined,
-            action: { kind: 'update', values: assignedValues(assignments, current) },
-          },
-        ],
-        operation: 'UPDATE',
-        severalMatches: 'refused',
-        spans: [...spansOf(statement), ...(from === undefined ? [] : [from])],
-      });
-    }),
-  );
-}
-
-/** @throws SkeinError 0A000 */
-export function refuseReturning(what: string, returning: Span | undefined): void {
-  if (returning === undefined) return;
-  throw new SkeinError(SqlState.featureNotSupported, `${what} ... RETURNING is not supported`, {
-    position: returning.offset,
-    hint: 'INSERT and DELETE know RETURNING.',
+  const { from, where, assignments, alias } = statement;
+  const returning =
+    statement.returning === undefined
+      ? undefined
+      : { items: statement.returning, alias: alias?.name ?? target.table.name, withAction: false };
+  return await changeAndAnswer(target, context, returning, async (current) => {
+    const { enableDeletionVectors, enableChangeDataFeed } = current.properties;
+    const inOnePass = from === undefined && returning === undefined;
+    if (inOnePass && !enableDeletionVectors && !enableChangeDataFeed) {
+      return await updateWhere(current, context, statement);
+    }
+    return await changeTableRows(current, context, {
+      alias: alias?.name,
+      ctes: statement.with?.sql,
+      source: from?.sql,
+      on: where?.sql ?? 'true',
+      clauses: [
+        {
+          when: 'matched',
+          condition: undefined,
+          action: { kind: 'update', values: assignedValues(assignments, current) },
+        },
+      ],
+      operation: 'UPDATE',
+      severalMatches: 'refused',
+      spans: [...spansOf(statement), ...(from === undefined ? [] : [from])],
+      returning,
+    });
   });
 }
 

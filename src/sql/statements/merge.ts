@@ -8,14 +8,14 @@ import type {
   ObjectName,
   Span,
 } from '../statement.ts';
-import { type Cursor, comma, refuseRepeated, syntaxError, unsupported, words } from './cursor.ts';
-import { parseCell } from './insert.ts';
+import { type Cursor, comma, refuseRepeated, syntaxError, words } from './cursor.ts';
+import { parseCell, takeReturning } from './insert.ts';
 import { parseAssignments, takeAlias } from './update-delete.ts';
 
 /** Ends what stands in front of a WHEN; the WHEN of a CASE never does. */
 const nextWhen = words('WHEN', 'RETURNING');
 
-/** `MERGE INTO t [[AS] a] USING source ON e WHEN ...`, from MERGE on. */
+/** `MERGE INTO t [[AS] a] USING source ON e WHEN ... [RETURNING ...]`, from MERGE on. */
 export function parseMerge(cursor: Cursor, ctes: Span | undefined): MergeStatement {
   cursor.expect('MERGE', 'INTO');
   const table = cursor.objectName('the name of a table');
@@ -26,10 +26,10 @@ export function parseMerge(cursor: Cursor, ctes: Span | undefined): MergeStateme
   const clauses: MergeClause[] = [];
   while (cursor.at('WHEN')) clauses.push(parseClause(cursor, table, alias));
   if (clauses.length === 0) throw cursor.error(['WHEN']);
-  if (cursor.at('RETURNING')) throw unsupported('MERGE has no RETURNING', cursor.offset);
-  cursor.end('WHEN');
+  const returning = takeReturning(cursor);
+  cursor.end(...(returning === undefined ? ['WHEN', 'RETURNING'] : []));
   checkReachable(clauses);
-  return { kind: 'merge', table, alias, with: ctes, source, on, clauses };
+  return { kind: 'merge', table, alias, with: ctes, source, on, clauses, returning };
 }
 
 /** `t [[AS] s [(cols)]]`, `(query) [AS] s`, `f(...) s`: one item of FROM. */

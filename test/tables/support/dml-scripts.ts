@@ -54,6 +54,61 @@ export const scripts: readonly Script[] = [
     ],
   },
   {
+    name: 'updates that return rows',
+    steps: [
+      ...joined,
+      `UPDATE t SET v = v || '!', x = x + 1 WHERE k < 6 RETURNING *`,
+      `UPDATE t AS a SET v = 'q', k = k + 1000 WHERE p = 1 RETURNING a.k, upper(a.v) AS "Ä b", x IS NULL`,
+      'UPDATE t SET p = s.p + 10, v = s.w FROM s WHERE s.k = t.k RETURNING t.k, p, v',
+      'WITH c AS (SELECT k + 1 AS c FROM s) UPDATE t SET x = c FROM c WHERE c = k RETURNING x, *',
+      'UPDATE t SET v = NULL WHERE false RETURNING k, v',
+      { sql: 'UPDATE t SET v = $1 WHERE k = $2 RETURNING v, k', params: ['par', 8] },
+      { sql: 'UPDATE t SET v = ? WHERE k = ? RETURNING v', params: ['ques', 9] },
+      { sql: 'UPDATE t SET v = s.w FROM s WHERE s.k = t.k RETURNING w', state: '42703' },
+      { sql: `UPDATE t SET v = 'never' RETURNING nope`, state: '42703' },
+      { sql: `UPDATE t SET v = 'never' WHERE k = 1 RETURNING merge_action`, state: '42703' },
+      { sql: `UPDATE t SET v = 'never' RETURNING CAST(concat('x', k) AS INTEGER)`, state: '22P02' },
+    ],
+  },
+  {
+    name: 'deletes that return rows',
+    steps: [
+      ...joined,
+      'INSERT INTO s VALUES (5, 9, NULL), (1, 9, NULL)',
+      'DELETE FROM t WHERE k IN (7, 8) RETURNING *',
+      'DELETE FROM t AS a USING s WHERE s.k = a.k RETURNING a.k + 1 AS next, v',
+      'WITH c AS (SELECT 12 AS c) DELETE FROM t USING c WHERE k = c RETURNING k, v',
+      'DELETE FROM t WHERE k = -1 RETURNING k, x',
+      { sql: 'DELETE FROM t USING s WHERE s.k = t.k RETURNING s.w', state: '42601' },
+      { sql: 'DELETE FROM t WHERE k < ? RETURNING k', params: [10] },
+      { sql: 'DELETE FROM t RETURNING nope', state: '42703' },
+      'DELETE FROM t RETURNING *, v IS NULL',
+      'DELETE FROM t RETURNING *',
+    ],
+  },
+  {
+    name: 'merges that return rows',
+    steps: [
+      ...joined,
+      `MERGE INTO t USING s ON s.k = t.k WHEN MATCHED AND s.p = 1 THEN UPDATE SET v = w, x = x * 2
+         WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.k, w)
+         RETURNING merge_action, *, v || '?' AS asked`,
+      // Of an UPDATE here, DuckDB 1.5.6 returns what lay in memory for columns that are not set.
+      `MERGE INTO t AS a USING s AS b ON b.k = a.k WHEN MATCHED THEN DO NOTHING
+         WHEN NOT MATCHED BY SOURCE AND a.k > 30 THEN DELETE WHEN NOT MATCHED BY SOURCE THEN UPDATE SET v = 'left'
+         RETURNING lower(merge_action) AS what, v`,
+      `MERGE INTO t USING s ON s.k = t.k WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.k, w) RETURNING *`,
+      `MERGE INTO t USING (SELECT 1000 + i AS k FROM range(3) r(i)) s USING (k) WHEN NOT MATCHED THEN INSERT (k) VALUES (s.k)
+         RETURNING k, Merge_Action, "merge_action" = 'INSERT' AS b`,
+      `MERGE INTO t USING s ON s.k = t.k WHEN MATCHED THEN DELETE RETURNING merge_action, t.*`,
+      `MERGE INTO t USING s ON false WHEN MATCHED THEN DELETE RETURNING merge_action, k`,
+      { sql: `MERGE INTO t USING s ON s.k = t.k WHEN MATCHED THEN DELETE RETURNING s.w`, state: '42601' },
+      'CREATE TABLE m (k BIGINT, p INTEGER, merge_action INTEGER) /*clauses*/',
+      'INSERT INTO m VALUES (1, 1, 3), (5, 1, 4)',
+      `MERGE INTO m USING s ON s.k = m.k WHEN MATCHED THEN UPDATE SET merge_action = 50 + s.k RETURNING *, merge_action`,
+    ],
+  },
+  {
     name: 'defaults',
     steps: [
       `CREATE TABLE t (k BIGINT DEFAULT 7, p INTEGER DEFAULT (1 + 1), v VARCHAR DEFAULT 'd''x', x DOUBLE) /*clauses*/`,
