@@ -103,6 +103,11 @@ export interface CatalogNames {
   requireSchema(schema: string, signal: AbortSignal): Promise<string>;
   /** A table for writers, as of now. @throws SkeinError 42P01; 42809 for views and what is no Delta table */
   openTable(name: QualifiedName, signal: AbortSignal): Promise<OpenedDeltaTable>;
+  /**
+   * Absolute locations of folders that were made for managed tables and that no table has: what is left of statements that
+   * broke off, and what others that are at work will name.
+   */
+  namelessFolders(signal: AbortSignal): Promise<readonly string[]>;
   /** An absolute location of its own for a new managed table: nothing lies there. */
   newTableLocation(name: QualifiedName): string;
   /**

@@ -68,6 +68,7 @@ export class WarehouseCatalog implements Catalog {
     this.files = new WarehouseFiles({ ...options, root: options.store.root, roots: this.roots });
     this.names = new WarehouseNames({
       root: options.store.root,
+      store: options.store,
       roots: this.roots,
       random: options.random,
       log: this.#log,

@@ -1,5 +1,5 @@
 import { nearestName, type Random, SkeinError, SqlState } from '../common/index.ts';
-import { parseLocation, shownLocation } from '../storage/index.ts';
+import { type ObjectStore, parseLocation, shownLocation } from '../storage/index.ts';
 import type { CatalogNames, FoundObject, NewTable, OpenedDeltaTable, OpenedTable } from './catalog.ts';
 import type { CatalogDocument, TableEntry, ViewEntry } from './catalog-document.ts';
 import type { CatalogLog } from './catalog-log.ts';
@@ -22,9 +22,14 @@ import {
 import { checkExternalLocation } from './external-location.node.ts';
 import { locationOf, type TablePlace } from './name-tables.ts';
 
+/** Of the warehouse: below it lie managed tables, a folder a schema. */
+const managedFolder = '_tables/';
+
 export interface WarehouseNamesOptions {
   /** Location of the warehouse. */
   readonly root: string;
+  /** Of the warehouse. */
+  readonly store: ObjectStore;
   /** Locations that tables may lie below. */
   readonly roots: readonly string[];
   readonly random: Random;
@@ -161,9 +166,24 @@ export class WarehouseNames implements CatalogNames {
     };
   }
 
+  async namelessFolders(signal: AbortSignal): Promise<readonly string[]> {
+    const { store, root, log } = this.#options;
+    const folders: string[] = [];
+    for (const schema of await store.listFolders(managedFolder, signal)) {
+      const names = await store.listFolders(`${managedFolder}${schema}/`, signal);
+      folders.push(...names.map((name) => `${root}/${managedFolder}${schema}/${name}`));
+    }
+    // Read after the folders: who made one of these has named it by now, or is still at work.
+    const { tables } = await log.latest(signal);
+    const named = tables.map((entry) => `${locationOf(root, entry)}/`);
+    return folders.filter(
+      (folder) => !named.some((each) => each.startsWith(`${folder}/`) || `${folder}/`.startsWith(each)),
+    );
+  }
+
   newTableLocation({ schema, name }: QualifiedName): string {
     const part = (text: string): string => text.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 60);
-    return `${this.#options.root}/_tables/${part(schema)}/${part(name)}-${this.#options.random.token(10)}`;
+    return `${this.#options.root}/${managedFolder}${part(schema)}/${part(name)}-${this.#options.random.token(10)}`;
   }
 
   async checkLocation(location: string): Promise<string> {

@@ -402,8 +402,9 @@ export interface OptimizeStatement {
 
 export interface VacuumStatement {
   readonly kind: 'vacuum';
-  readonly table: ObjectName;
-  /** Undefined: as the table's properties say. May be a fraction. */
+  /** Undefined: what belongs to no table of the warehouse. */
+  readonly table: ObjectName | undefined;
+  /** Undefined: as the table's properties say; without a table a week. May be a fraction. */
   readonly retainHours: { readonly hours: number; readonly offset: number } | undefined;
   readonly dryRun: boolean;
 }

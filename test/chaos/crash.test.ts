@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -175,7 +175,22 @@ describe('a process that is killed', () => {
     const handle = await engine.queryService.submit({ sql: ${JSON.stringify(sql)} });
     for await (const batch of handle.batches) console.log('answered');
     console.log('ended');
+    // What comes after the statement: checkpoints.
+    await new Promise((resolve) => setTimeout(resolve, 5000));
     process.exit(0);`;
+
+  async function killed(data: string, sql: string, pattern: string, when: string): Promise<NodeScript> {
+    const child = new NodeScript(script(data, sql, pattern, when));
+    await child.ended(60_000);
+    expect(child.child.signalCode, child.output).toBe('SIGKILL');
+    return child;
+  }
+
+  const copied = async (): Promise<string> => {
+    const data = await mkdtemp(join(dir, 'killed-'));
+    await cp(await prepared(), data, { recursive: true, preserveTimestamps: true });
+    return data;
+  };
 
   test.each([
     ['before', 'parquet$', false],
@@ -183,14 +198,67 @@ describe('a process that is killed', () => {
     ['before', '_delta_log/0+2\\.json$', false],
     ['after', '_delta_log/0+2\\.json$', true],
   ] as const)('%s writing %s leaves the table as before or after', async (when, pattern, isAfter) => {
-    const data = await mkdtemp(join(dir, 'killed-'));
-    await cp(await prepared(), data, { recursive: true, preserveTimestamps: true });
-    const child = new NodeScript(script(data, 'UPDATE t SET n = n + 1 WHERE k < 6', pattern, when));
-    await child.ended();
-    expect(child.child.signalCode).toBe('SIGKILL');
+    const data = await copied();
+    const child = await killed(data, 'UPDATE t SET n = n + 1 WHERE k < 6', pattern, when);
     expect(child.output).not.toContain('ended');
     const rows = await using(data, state);
     const changed = before?.map(([k, p, n]) => [k, p, Number(k) < 6 ? Number(n) + 1 : n]);
     expect(rows).toEqual(isAfter ? changed : before);
+  });
+
+  test.each([
+    ['before', 'checkpoint[^/]*parquet$'],
+    ['after', 'checkpoint[^/]*parquet$'],
+    ['before', '_last_checkpoint$'],
+    ['after', '_last_checkpoint$'],
+  ] as const)('%s writing %s loses nothing of what was committed', async (when, pattern) => {
+    const data = await copied();
+    await killed(data, 'UPDATE t SET n = n + 1 WHERE k < 6', pattern, when);
+    await using skein = await open(data);
+    expect(await state(skein)).toEqual(before?.map(([k, p, n]) => [k, p, Number(k) < 6 ? Number(n) + 1 : n]));
+    for (let round = 0; round < 3; round += 1) await rowsOf(skein, 'UPDATE t SET n = n + 1 WHERE k = 0');
+    expect(await rowsOf(skein, 'SELECT n FROM t WHERE k = 0')).toEqual([[4]]);
+  });
+
+  /** What tables there are, and what is in them. */
+  const tables = async (skein: Skein): Promise<Readonly<Record<string, Rows>>> => {
+    const names = await rowsOf(skein, 'SHOW TABLES');
+    const found = names.map(
+      async ([name]) =>
+        [String(name), await rowsOf(skein, `SELECT * FROM ${String(name)} ORDER BY ALL`)] as const,
+    );
+    return Object.fromEntries(await Promise.all(found));
+  };
+
+  const names = '_skein/catalog/[^/]*[.]json$';
+  describe.each([
+    ['CREATE TABLE made (a INTEGER, b VARCHAR)', names],
+    ['CREATE TABLE made PARTITIONED BY (b) AS SELECT i AS a, i % 3 AS b FROM range(100) r(i)', names],
+    ['CREATE OR REPLACE TABLE t AS SELECT 1 AS k, 2 AS p, 3 AS n', '_delta_log/0+2[.]json$'],
+    ['ALTER TABLE t RENAME TO made', names],
+    ['DROP TABLE t', names],
+  ])('by %s', (sql, pattern) => {
+    test.each(['before', 'after'] as const)('%s it is committed leaves all tables so', async (when) => {
+      const data = await copied();
+      const old = await using(data, tables);
+      await killed(data, sql, pattern, when);
+      const found = await using(data, tables);
+      const whole = await copied();
+      await using(whole, (skein) => rowsOf(skein, sql));
+      expect(found).toEqual(when === 'before' ? old : await using(whole, tables));
+      await using(data, async (skein) => {
+        expect(await rowsOf(skein, 'VACUUM')).toEqual([]);
+        const weekAgo = new Date(Date.now() - 8 * 86_400_000);
+        const entries = await readdir(join(data, '_tables'), { recursive: true, withFileTypes: true });
+        for (const { parentPath, name } of entries) await utimes(join(parentPath, name), weekAgo, weekAgo);
+        const gone = await rowsOf(skein, 'VACUUM DRY RUN');
+        expect(await rowsOf(skein, 'VACUUM')).toEqual(gone);
+        expect(await rowsOf(skein, 'VACUUM')).toEqual([]);
+        expect(await tables(skein)).toEqual(found);
+        const left = await readdir(join(data, '_tables', 'main'), { recursive: true, withFileTypes: true });
+        const logs = left.filter(({ name }) => name === '00000000000000000000.json');
+        expect(logs.length).toBe(Object.keys(found).length);
+      });
+    });
   });
 });

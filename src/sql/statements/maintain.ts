@@ -72,17 +72,24 @@ function zOrderColumns(cursor: Cursor): OptimizeStatement['zOrderBy'] {
   return columns;
 }
 
-/** `VACUUM t [RETAIN n HOURS] [DRY RUN]`. */
+/** `VACUUM [t] [RETAIN n HOURS] [DRY RUN]`. */
 export function parseVacuum(cursor: Cursor): VacuumStatement {
   cursor.expect('VACUUM');
-  cursor.take('TABLE');
-  const table = cursor.objectName(tableName);
+  const isWhole = cursor.atEnd || cursor.at('DRY', 'RUN') || atRetention(cursor);
+  if (!isWhole) cursor.take('TABLE');
+  const table = isWhole ? undefined : cursor.objectName(tableName);
   const retainHours = cursor.take('RETAIN') ? hours(cursor) : undefined;
   const dryRun = cursor.take('DRY');
   if (dryRun) cursor.expect('RUN');
   const open = retainHours === undefined ? ['RETAIN', 'DRY RUN'] : ['DRY RUN'];
   cursor.end(...(dryRun ? [] : open));
   return { kind: 'vacuum', table, retainHours, dryRun };
+}
+
+/** `RETAIN 5`, and no table of that name. */
+function atRetention(cursor: Cursor): boolean {
+  const next = cursor.peek(1)?.kind;
+  return cursor.at('RETAIN') && (next === 'number' || next === 'string');
 }
 
 function hours(cursor: Cursor): NonNullable<VacuumStatement['retainHours']> {
