@@ -64,7 +64,8 @@ class Victims {
   }
 
   async kill(): Promise<void> {
-    await Promise.all([this.coordinator, ...this.workers].map((each) => each?.kill()));
+    await this.coordinator?.kill();
+    await Promise.all(this.workers.map((each) => each.kill()));
   }
 }
 
