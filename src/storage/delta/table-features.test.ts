@@ -70,6 +70,11 @@ describe('neededFeatures', () => {
     ]);
   });
 
+  it('counts NOT NULL as an invariant, as Spark does', () => {
+    const fields = [testField('a', integer, { nullable: false }), withDefault(testField('d', text), "'x'")];
+    expect(neededFeatures({ fields, configuration: {} })).toEqual(['invariants', 'allowColumnDefaults']);
+  });
+
   it('adds what was asked for, and what that requires', () => {
     expect(neededFeatures({ fields: [plain], configuration: {} }, ['clustering'])).toEqual([
       'domainMetadata',

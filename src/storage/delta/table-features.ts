@@ -37,6 +37,11 @@ const whenSet =
   (key: string): Need =>
   ({ configuration }) =>
     configuration[key]?.trim().toLowerCase() === 'true';
+/** The protocol counts expressions only; Spark also NOT NULL, and opens no table with it that does not name the feature. */
+const hasInvariants: Need = ({ fields }) => {
+  const { invariants, notNull } = columnRules(fields, {});
+  return invariants.length > 0 || notNull.length > 0;
+};
 const refused = (readers: boolean): Feature => ({ readers, needed: never, written: 'never' });
 /** Iceberg compatibility asks for ids of nested fields, and for partition values in the data files: not written. */
 const icebergCompat = (version: number): Feature => ({
@@ -64,7 +69,7 @@ const features: ReadonlyMap<string, Feature> = new Map<string, Feature>([
     {
       readers: false,
       legacy: { reader: 1, writer: 2 },
-      needed: ({ fields }) => columnRules(fields, {}).invariants.length > 0,
+      needed: hasInvariants,
       written: 'always',
     },
   ],
