@@ -1,6 +1,6 @@
 import { SkeinError, SqlState } from '../../common/index.ts';
 import type { Span } from '../../sql/index.ts';
-import { type AddAction, changeRows, toAddAction, type WrittenFile } from '../../storage/index.ts';
+import { changeRows, toAddAction, type WrittenFile } from '../../storage/index.ts';
 import { type WrittenChanges, writeChangeData } from './change-data.ts';
 import type { TableChange } from './commit-change.ts';
 import { deletionsOf } from './deletion-vectors.ts';
@@ -18,11 +18,12 @@ import {
   type RowClause,
   touchedSql,
 } from './merge-rows-sql.ts';
+import { changeMetrics } from './operation-metrics.ts';
 import { type ChangedRows, type Returning, returnedRows } from './returning.ts';
 import type { ResultRows, StatementContext, StatementQuery } from './statement-context.ts';
 import { givenRows } from './table-rows.ts';
 import { fileColumn, rowColumn, type TargetRelation, targetRelation } from './target-relation.ts';
-import { type TouchedFiles, touchedFiles } from './touched-files.ts';
+import { touchedFiles } from './touched-files.ts';
 
 export interface ChangeRequest {
   readonly alias: string | undefined;
@@ -141,7 +142,15 @@ async function madeOf(
       reads: { kind: 'wholeTable' },
       operation: request.operation,
       parameters: { predicate: JSON.stringify([request.on]) },
-      metrics: metricsOf(request.operation, { touched, deleted, inserted, adds, rewritten, data }),
+      metrics: changeMetrics(request.operation, {
+        updated: touched.rows - deleted,
+        deleted,
+        inserted,
+        written,
+        removed: rewritten,
+        deletions,
+        changeFiles: data.files.length,
+      }),
       written: released,
       rows: touched.rows + inserted,
       ...(returned === undefined ? {} : { returned }),
@@ -194,47 +203,4 @@ async function writeRows(
     write: () => deltaWrite(snapshot),
   });
   return files;
-}
-
-interface Done {
-  readonly touched: TouchedFiles;
-  readonly deleted: number;
-  readonly inserted: number;
-  readonly adds: readonly AddAction[];
-  readonly rewritten: readonly AddAction[];
-  readonly data: WrittenChanges;
-}
-
-/** As the reference implementation names them. */
-function metricsOf(
-  operation: ChangeRequest['operation'],
-  { touched, deleted, inserted, adds, rewritten, data }: Done,
-): Readonly<Record<string, string>> {
-  const updated = String(touched.rows - deleted);
-  const changeFiles = { numAddedChangeFiles: String(data.files.length) };
-  switch (operation) {
-    case 'MERGE':
-      return {
-        numTargetRowsInserted: String(inserted),
-        numTargetRowsUpdated: updated,
-        numTargetRowsDeleted: String(deleted),
-        numTargetFilesAdded: String(adds.length),
-        numTargetFilesRemoved: String(rewritten.length),
-        numOutputRows: String(touched.rows - deleted + inserted),
-      };
-    case 'UPDATE':
-      return {
-        numUpdatedRows: updated,
-        numAddedFiles: String(adds.length),
-        numRemovedFiles: String(rewritten.length),
-        ...changeFiles,
-      };
-    case 'DELETE':
-      return {
-        numDeletedRows: String(deleted),
-        numAddedFiles: String(adds.length),
-        numRemovedFiles: String(rewritten.length),
-        ...changeFiles,
-      };
-  }
 }

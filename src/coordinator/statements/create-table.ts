@@ -20,6 +20,7 @@ import { engineInfo } from './commit-change.ts';
 import { deleteTableFiles } from './delete-table-files.ts';
 import { openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
+import { writeMetrics } from './operation-metrics.ts';
 import { atName, qualifyName } from './qualify-name.ts';
 import { registerExternal } from './register-external.ts';
 import { resolveSharding } from './resolve-sharding.ts';
@@ -145,8 +146,9 @@ async function makeTable(
   const withData = query !== undefined && (statement.contents.kind !== 'query' || statement.contents.data);
   const written = withData ? await writeRows(definition, query, context) : { files: [], rows: 0 };
   try {
-    if (replaced === undefined) await commitNew(definition, written.files, query !== undefined, context);
-    else await commitReplaced(definition, replaced.log, written.files, context);
+    const selected = query !== undefined;
+    if (replaced === undefined) await commitNew(definition, written.files, selected, context);
+    else await commitReplaced(definition, replaced.log, written.files, selected, context);
   } catch (error) {
     await context.releaseWritten(location, written.files);
     throw error;
@@ -224,6 +226,7 @@ async function commitNew(
     actions: createActions(protocol, metadata, adds),
     reads: { kind: 'nothing' },
     operation: selected ? 'CREATE TABLE AS SELECT' : 'CREATE TABLE',
+    ...(selected ? { operationMetrics: writeMetrics(files) } : {}),
     operationParameters: {
       isManaged: 'true',
       partitionBy: JSON.stringify(metadata.partitionColumns),
@@ -245,6 +248,7 @@ async function commitReplaced(
   { location, metadata, needed }: TableDefinition,
   log: DeltaLog,
   files: readonly WrittenFile[],
+  selected: boolean,
   context: StatementContext,
 ): Promise<void> {
   context.beforeEffects();
@@ -259,7 +263,8 @@ async function commitReplaced(
     read: snapshot,
     actions: replaceTable(snapshot, metadata, needed, adds, nowMs),
     reads: { kind: 'wholeTable' },
-    operation: 'CREATE OR REPLACE TABLE',
+    operation: selected ? 'CREATE OR REPLACE TABLE AS SELECT' : 'CREATE OR REPLACE TABLE',
+    ...(selected ? { operationMetrics: writeMetrics(files) } : {}),
     operationParameters: { partitionBy: JSON.stringify(metadata.partitionColumns) },
     engineInfo,
     clock,

@@ -5,6 +5,7 @@ import { changeTableRows } from './change-rows.ts';
 import type { TableChange } from './commit-change.ts';
 import { type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
+import { changeMetrics, type OperationMetrics } from './operation-metrics.ts';
 import { changeAndAnswer, type Returning } from './returning.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 import { fileColumn, targetRelation } from './target-relation.ts';
@@ -71,10 +72,27 @@ export async function deleteAll(
     reads: { kind: 'wholeTable' },
     operation: 'DELETE',
     parameters: { predicate: '[]' },
-    metrics: { numRemovedFiles: String(files.length), numDeletedRows: String(rows) },
+    metrics: deletionMetrics(rows, files, []),
     written: [],
     rows,
   };
+}
+
+/** @param written with the rows that stay of the files that go */
+function deletionMetrics(
+  deleted: number,
+  removed: readonly AddAction[],
+  written: readonly WrittenFile[],
+): OperationMetrics {
+  return changeMetrics('DELETE', {
+    updated: 0,
+    deleted,
+    inserted: 0,
+    written,
+    removed,
+    deletions: [],
+    changeFiles: 0,
+  });
 }
 
 async function countRows(target: DeltaTarget, context: StatementContext): Promise<number> {
@@ -123,11 +141,7 @@ async function deleteWhere(
       { rewritten: [...touched.counts.keys()], deletions: [], written: adds, changes: [] },
       nowMs,
     ),
-    metrics: {
-      numRemovedFiles: String(touched.counts.size),
-      numAddedFiles: String(written.length),
-      numDeletedRows: String(touched.rows),
-    },
+    metrics: deletionMetrics(touched.rows, [...touched.counts.keys()], written),
     written,
   };
 }

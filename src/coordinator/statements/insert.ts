@@ -7,6 +7,7 @@ import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts'
 import { deltaWrite, shardSql } from './delta-write.ts';
 import { markIdentities } from './identities.ts';
 import { columnsByPosition, insertedRows } from './insert-source.ts';
+import { writeMetrics } from './operation-metrics.ts';
 import { changeAndAnswer, type Returning, returnedRows } from './returning.ts';
 import type { ResultRows, StatementContext, StatementQuery, StatementResult } from './statement-context.ts';
 import { type ColumnSource, tableRows } from './table-rows.ts';
@@ -94,7 +95,7 @@ export async function insertRows(
     offset: undefined,
     ...(spans === undefined ? {} : { spans }),
   };
-  const { files, rows, bytes } = await context.runWrite({ query, write: () => deltaWrite(snapshot) });
+  const { files, rows } = await context.runWrite({ query, write: () => deltaWrite(snapshot) });
   const nowMs = context.clock.now();
   const adds = files.map((file) => toAddAction(file, { nowMs, dataChange: true }));
   return {
@@ -105,11 +106,7 @@ export async function insertRows(
     reads: request.overwrite || readsItself ? { kind: 'wholeTable' } : { kind: 'nothing' },
     operation: 'WRITE',
     parameters: { mode: request.overwrite ? 'Overwrite' : 'Append' },
-    metrics: {
-      numFiles: String(files.length),
-      numOutputRows: String(rows),
-      numOutputBytes: String(bytes),
-    },
+    metrics: writeMetrics(files),
     ...(request.appTransaction === undefined ? {} : { appTransaction: request.appTransaction }),
     written: files,
     rows,

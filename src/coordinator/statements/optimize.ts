@@ -4,6 +4,7 @@ import { quoteIdentifier, scalar } from '../../types/index.ts';
 import { changeTable, type TableChange } from './commit-change.ts';
 import { columnPosition, type DeltaTarget, openTarget } from './delta-target.ts';
 import { defaultFileBytes, deltaWrite, shardSql } from './delta-write.ts';
+import { optimizeMetrics } from './operation-metrics.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 import { fileColumn, targetRelation } from './target-relation.ts';
 import { zOrderSql } from './z-order.ts';
@@ -81,7 +82,7 @@ async function optimized(
       predicate: JSON.stringify(where === undefined ? [] : [where.sql]),
       zOrderBy: JSON.stringify(zOrderBy.map(({ name }) => name)),
     },
-    metrics: { numRemovedFiles: String(chosen.length), numAddedFiles: String(adds.length) },
+    metrics: optimizeMetrics(chosen, written),
     written,
     rows: 0,
     removed: chosen.length,

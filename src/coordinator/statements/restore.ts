@@ -2,6 +2,7 @@ import type { RestoreStatement } from '../../sql/index.ts';
 import { checkFilesExist, restore as restoreActions } from '../../storage/index.ts';
 import { changeTable } from './commit-change.ts';
 import { openTarget } from './delta-target.ts';
+import { restoreMetrics } from './operation-metrics.ts';
 import { noRows } from './results.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 import { versionOf } from './version-at.ts';
@@ -26,6 +27,7 @@ export async function restore(
         'version' in at
           ? { version: String(at.version) }
           : { timestamp: new Date(at.timestampMs).toISOString() },
+      metrics: restoreMetrics(old, actions),
       written: [],
       rows: 0,
     };

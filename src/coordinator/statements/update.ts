@@ -6,6 +6,7 @@ import type { TableChange } from './commit-change.ts';
 import { type DeltaTarget, openTarget } from './delta-target.ts';
 import { deltaWrite, shardSql } from './delta-write.ts';
 import { assignedValues, expressionsOf } from './merge.ts';
+import { changeMetrics } from './operation-metrics.ts';
 import { changeAndAnswer } from './returning.ts';
 import type { StatementContext, StatementResult } from './statement-context.ts';
 import { givenRows } from './table-rows.ts';
@@ -99,12 +100,15 @@ async function updateWhere(
     reads: { kind: 'wholeTable' },
     operation: 'UPDATE',
     parameters: { predicate: JSON.stringify([condition]) },
-    metrics: {
-      numUpdatedRows: String(touched.rows),
-      numCopiedRows: String(outcome.rows - touched.rows),
-      numAddedFiles: String(written.length),
-      numRemovedFiles: String(files.size),
-    },
+    metrics: changeMetrics('UPDATE', {
+      updated: touched.rows,
+      deleted: 0,
+      inserted: 0,
+      written: outcome.files,
+      removed: [...files],
+      deletions: [],
+      changeFiles: 0,
+    }),
     written: outcome.files,
     rows: touched.rows,
   };
