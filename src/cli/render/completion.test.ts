@@ -16,7 +16,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _skein; echo "\${COMPRE
 describe('bash completion', () => {
   it('offers commands, also those of a group', () => {
     expect(bashOffers('skein', 'que')).toEqual(['query', 'queries']);
-    expect(bashOffers('skein', 'bench', '')).toEqual(['tpch', 'tpch-data']);
+    expect(bashOffers('skein', 'bench', '')).toEqual(['logs', 'tpch', 'tpch-data']);
     expect(bashOffers('skein', 'completion', 'z')).toEqual(['zsh']);
   });
 
