@@ -40,6 +40,8 @@ interface LocalFile extends AsyncDisposable {
 
 /** Values that come out of DuckDB as one text: to fetch a text costs more than to read a value. */
 const valuesPerText = 4096;
+/** Of the files written here: small, so that several threads read them. */
+const rowGroupRows = 10_240;
 /** Between texts: neither JSON nor a path has it in this spelling. */
 const separator = '\u001e';
 /** What DuckDB's reader takes for a row's JSON unless it is told; it holds twice as much in memory. */
@@ -99,7 +101,7 @@ export class DuckDbParquetRows {
         `SET TimeZone = 'UTC'; COPY (SELECT ${columns.map(({ name }) => quoteIdentifier(name)).join(', ')}
          FROM read_json(${quoteLiteral(json.path)}, format = 'array', columns = {${types.join(', ')}},
            maximum_object_size = ${Math.max(rowBytes, longest)}))
-         TO ${quoteLiteral(parquet.path)} (FORMAT parquet, COMPRESSION snappy)`,
+         TO ${quoteLiteral(parquet.path)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${rowGroupRows})`,
         signal,
       );
       const { size } = await stat(parquet.path);

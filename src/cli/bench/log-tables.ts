@@ -69,9 +69,10 @@ export async function makeLogTable(
   await mkdir(log, { recursive: true });
   await writeDataFiles(connection, table, folder, signal);
   const inCheckpoint = table.files - table.commitsAfter;
+  // In row groups as Skein's own checkpoints have.
   const checkpoint = join(log, `${versionName(table.checkpoint)}.checkpoint.parquet`);
   await connection.run(
-    `COPY (${checkpointSql(table, inCheckpoint)}) TO ${quoteLiteral(checkpoint)} (FORMAT parquet)`,
+    `COPY (${checkpointSql(table, inCheckpoint)}) TO ${quoteLiteral(checkpoint)} (FORMAT parquet, ROW_GROUP_SIZE 10240)`,
     signal,
   );
   const count = inCheckpoint + 2;
