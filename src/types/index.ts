@@ -12,7 +12,7 @@ export {
   jsonEncoder,
   parseBlob,
 } from './json-value.ts';
-export { parseType } from './parse-type.ts';
+export { isScalarName, parseType } from './parse-type.ts';
 export type { RecordBatch, SqlValue } from './record-batch.ts';
 export {
   type Column,

@@ -36,7 +36,7 @@ const scalarNames: Readonly<Record<ScalarName, true>> = {
   GEOMETRY: true,
 };
 
-function isScalarName(name: string): name is ScalarName {
+export function isScalarName(name: string): name is ScalarName {
   return Object.hasOwn(scalarNames, name);
 }
 

@@ -1,20 +1,6 @@
-import type { SqlType } from '../../types/index.ts';
+import { integerTypes, type SqlType } from '../../types/index.ts';
 
-const numeric: ReadonlySet<string> = new Set([
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-  'UHUGEINT',
-  'BIGNUM',
-  'FLOAT',
-  'DOUBLE',
-]);
+const numeric: ReadonlySet<string> = new Set([...integerTypes, 'BIGNUM', 'FLOAT', 'DOUBLE']);
 
 /** True for the types whose values people compare digit by digit: they stand to the right. */
 export function isNumeric(type: SqlType): boolean {

@@ -1,39 +1,9 @@
-import { type Column, type ScalarName, type SqlType, scalar } from '../../types/index.ts';
+import { type Column, isScalarName, type SqlType, scalar } from '../../types/index.ts';
 import { Fields, UnreadablePlan } from './fields.ts';
 import type { Json } from './parse-json.ts';
 
-const scalarNames: ReadonlySet<string> = new Set<ScalarName>([
-  'NULL',
-  'BOOLEAN',
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-  'UHUGEINT',
-  'BIGNUM',
-  'FLOAT',
-  'DOUBLE',
-  'DATE',
-  'TIME',
-  'TIME_NS',
-  'TIME WITH TIME ZONE',
-  'TIMESTAMP',
-  'TIMESTAMP_S',
-  'TIMESTAMP_MS',
-  'TIMESTAMP_NS',
-  'TIMESTAMP WITH TIME ZONE',
-  'INTERVAL',
-  'UUID',
-  'BLOB',
-  'BIT',
-  'VARCHAR',
-  'VARIANT',
-]);
+/** What a plan has as the alias of another type, not as a type. */
+const aliases: ReadonlySet<string> = new Set(['JSON', 'GEOMETRY']);
 
 /**
  * Reads a bound type: `{ id, type_info? }`. A collation is dropped: where it matters the plan holds the function that
@@ -45,8 +15,8 @@ export function readType(json: Json | undefined): SqlType {
   const info = fields.optionalObject('type_info');
   if (info !== undefined) return readTypeInfo(id, info);
   if (id === 'NULL' || id === '"NULL"') return scalar('NULL');
-  if (!scalarNames.has(id)) throw new UnreadablePlan(`the type ${id}`);
-  return scalar(id as ScalarName);
+  if (!isScalarName(id) || aliases.has(id)) throw new UnreadablePlan(`the type ${id}`);
+  return scalar(id);
 }
 
 function readTypeInfo(id: string, info: Fields): SqlType {

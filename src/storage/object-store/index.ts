@@ -1,8 +1,6 @@
 export { readAll } from './byte-stream.ts';
 export {
   formatLocation,
-  isAbsoluteLocation,
-  joinLocation,
   type Location,
   parseLocation,
   shownLocation,

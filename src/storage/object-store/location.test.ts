@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatLocation, joinLocation, parseLocation, splitLocation } from './location.ts';
+import { formatLocation, parseLocation, splitLocation } from './location.ts';
 
 describe('locations', () => {
   it.each([
@@ -24,12 +24,6 @@ describe('locations', () => {
     'refuses %j as a way out',
     (text) => expect(() => parseLocation(text)).toThrow(expect.objectContaining({ sqlState: '42501' })),
   );
-
-  it('joins', () => {
-    expect(joinLocation('/', 'a')).toBe('/a');
-    expect(joinLocation('s3://b', 'a b/c')).toBe('s3://b/a b/c');
-    expect(() => joinLocation('/data', '../x')).toThrow();
-  });
 
   it('splits into root and key', () => {
     expect(splitLocation('s3://b/t/k')).toEqual({ root: 's3://b', key: 't/k' });

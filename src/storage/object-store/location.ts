@@ -53,16 +53,6 @@ export function shownLocation(text: string): string {
     .replace(/^([a-z0-9+.-]+:\/\/[^?]*)\?.*$/is, '$1?...');
 }
 
-/** A location and a key, relative to it, as one location. */
-export function joinLocation(root: string, key: string): string {
-  checkKey(key);
-  return joinParts(root === '/' ? '' : root, key);
-}
-
-export function isAbsoluteLocation(path: string): boolean {
-  return path.startsWith('/') || /^[a-z0-9]+:\/\//.test(path);
-}
-
 /**
  * The widest root that has `location`, and its key there: `s3://bucket` and the rest. For who reads single objects from
  * anywhere, and would otherwise open a store a folder.
