@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts';
+import { engineOptions, warehouseOptions } from '../option-groups.ts';
 import { serveCoordinator } from '../serve-coordinator.ts';
 
 export const coordinatorCommand: CommandSpec = {
@@ -6,21 +7,7 @@ export const coordinatorCommand: CommandSpec = {
   summary: 'serve a folder of files with the workers that join over the network',
   details: `Workers read the tables' files themselves: the folder must have the same path on every machine. They may join and leave
 at any time.`,
-  options: [
-    'data',
-    'externalRoots',
-    's3Endpoint',
-    's3Region',
-    's3PathStyle',
-    'tableCacheSize',
-    'port',
-    'host',
-    'threads',
-    'memory',
-    'spool',
-    'clusterToken',
-    'drainTimeout',
-  ],
+  options: [...warehouseOptions, 'tableCacheSize', 'port', 'host', ...engineOptions, 'drainTimeout'],
   examples: [
     { command: 'skein coordinator --data DIR', does: 'on 127.0.0.1' },
     {

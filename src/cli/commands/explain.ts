@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.ts';
 import { openSession } from '../open-session.ts';
+import { engineOptions, warehouseOptions } from '../option-groups.ts';
 import { withQuerySignal } from '../query-signal.ts';
 import { readSql } from '../read-sql.ts';
 
@@ -11,11 +12,7 @@ export const explainCommand: CommandSpec = {
   options: [
     'analyze',
     'explainFormat',
-    'data',
-    'externalRoots',
-    's3Endpoint',
-    's3Region',
-    's3PathStyle',
+    ...warehouseOptions,
     'workers',
     'server',
     'param',
@@ -23,10 +20,7 @@ export const explainCommand: CommandSpec = {
     'schema',
     'set',
     'timeout',
-    'threads',
-    'memory',
-    'spool',
-    'clusterToken',
+    ...engineOptions,
   ],
   examples: [
     {

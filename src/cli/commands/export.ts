@@ -8,6 +8,7 @@ import { formatCount, SkeinError, SqlState } from '../../common/index.ts';
 import { UsageError } from '../../config/index.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
 import { openSession, usesServer } from '../open-session.ts';
+import { engineOptions, warehouseOptions } from '../option-groups.ts';
 import { withQuerySignal } from '../query-signal.ts';
 import { ProgressBar } from '../render/progress.ts';
 import { resultFormatter } from '../render/result-formatter.ts';
@@ -23,11 +24,7 @@ export const exportCommand: CommandSpec = {
 compressed (.csv.gz, .jsonl.zst), or a folder of files where the name has no extension and --format says which. With
 --server the rows are streamed here, as CSV or JSON, also .gz; with --on-server the server writes the file, where it may.`,
   options: [
-    'data',
-    'externalRoots',
-    's3Endpoint',
-    's3Region',
-    's3PathStyle',
+    ...warehouseOptions,
     'workers',
     'server',
     'sql',
@@ -37,10 +34,7 @@ compressed (.csv.gz, .jsonl.zst), or a folder of files where the name has no ext
     'set',
     'progress',
     'timeout',
-    'threads',
-    'memory',
-    'spool',
-    'clusterToken',
+    ...engineOptions,
   ],
   examples: [
     { command: 'skein export events events.parquet --data DIR', does: 'a whole table' },

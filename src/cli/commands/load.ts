@@ -2,6 +2,7 @@ import { formatCount } from '../../common/index.ts';
 import { UsageError } from '../../config/index.ts';
 import type { CommandSpec } from '../command.ts';
 import { openSession } from '../open-session.ts';
+import { engineOptions, warehouseOptions } from '../option-groups.ts';
 import { withQuerySignal } from '../query-signal.ts';
 import { ProgressBar } from '../render/progress.ts';
 
@@ -15,11 +16,7 @@ server reads the files where it may: below its data folder, or in its external r
 
 With --idempotency-key a load that is run again, after a failure that left its outcome open or by mistake, adds nothing.`,
   options: [
-    'data',
-    'externalRoots',
-    's3Endpoint',
-    's3Region',
-    's3PathStyle',
+    ...warehouseOptions,
     'workers',
     'server',
     'loadFormat',
@@ -30,10 +27,7 @@ With --idempotency-key a load that is run again, after a failure that left its o
     'schema',
     'progress',
     'timeout',
-    'threads',
-    'memory',
-    'spool',
-    'clusterToken',
+    ...engineOptions,
   ],
   examples: [
     { command: 'skein load events *.parquet --data DIR --create', does: 'makes the table' },

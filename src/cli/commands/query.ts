@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.ts';
 import { openSession } from '../open-session.ts';
+import { engineOptions, warehouseOptions } from '../option-groups.ts';
 import { withQuerySignal } from '../query-signal.ts';
 import { readSql } from '../read-sql.ts';
 import { runQuery } from '../run-query.ts';
@@ -14,11 +15,7 @@ such files, is a table of that name. With --server the query runs there.
 A - in place of the SQL, or nothing, reads it from standard input. Ctrl-C cancels the query; a second one ends at
 once. Exit codes: 0 done, 1 the query failed, 2 the command line is wrong, 130 interrupted.`,
   options: [
-    'data',
-    'externalRoots',
-    's3Endpoint',
-    's3Region',
-    's3PathStyle',
+    ...warehouseOptions,
     'workers',
     'server',
     'format',
@@ -30,10 +27,7 @@ once. Exit codes: 0 done, 1 the query failed, 2 the command line is wrong, 130 i
     'maxRows',
     'progress',
     'timeout',
-    'threads',
-    'memory',
-    'spool',
-    'clusterToken',
+    ...engineOptions,
   ],
   examples: [
     { command: 'skein query "SELECT count(*) FROM events" --data DIR', does: 'tables are what lies in DIR' },

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts';
+import { engineOptions, warehouseOptions } from '../option-groups.ts';
 import { serveCoordinator } from '../serve-coordinator.ts';
 
 export const startCommand: CommandSpec = {
@@ -7,20 +8,13 @@ export const startCommand: CommandSpec = {
   details: `Every Parquet, CSV or JSON file in the folder, and every sub-folder of such files, is a table of that name. Clients use
 REST (POST /query, GET /openapi.json), skein query --server, or the Node client. More workers may join: skein worker.`,
   options: [
-    'data',
-    'externalRoots',
-    's3Endpoint',
-    's3Region',
-    's3PathStyle',
+    ...warehouseOptions,
     'tableCache',
     'tableCacheSize',
     'workers',
     'port',
     'host',
-    'threads',
-    'memory',
-    'spool',
-    'clusterToken',
+    ...engineOptions,
     'drainTimeout',
   ],
   examples: [
