@@ -69,22 +69,20 @@ export class WantedRowGroups {
   }
 }
 
-/** Fills the shortest gaps until there are few enough runs. */
+/** Fills the shortest gaps, so that few enough runs are left. */
 function joinRuns(wanted: readonly boolean[]): readonly boolean[] {
-  const filled = [...wanted];
-  for (;;) {
-    const gaps: { readonly start: number; readonly length: number }[] = [];
-    for (let at = filled.indexOf(true); at >= 0 && at < filled.length; ) {
-      const start = filled.indexOf(false, at);
-      const end = start < 0 ? -1 : filled.indexOf(true, start);
-      if (end < 0) break;
-      gaps.push({ start, length: end - start });
-      at = end;
-    }
-    if (gaps.length < mostRuns) return filled;
-    const shortest = gaps.reduce((least, gap) => (gap.length < least.length ? gap : least));
-    filled.fill(true, shortest.start, shortest.start + shortest.length);
+  const gaps: { readonly start: number; readonly end: number }[] = [];
+  for (let at = wanted.indexOf(true); at >= 0; ) {
+    const start = wanted.indexOf(false, at);
+    at = start < 0 ? -1 : wanted.indexOf(true, start);
+    if (at >= 0) gaps.push({ start, end: at });
   }
+  const shortest = gaps.toSorted((a, b) => a.end - a.start - (b.end - b.start));
+  const filled = [...wanted];
+  for (const { start, end } of shortest.slice(0, Math.max(0, gaps.length + 1 - mostRuns))) {
+    filled.fill(true, start, end);
+  }
+  return filled;
 }
 
 function runsOf(groups: readonly ParquetRowGroup[], wanted: readonly boolean[]): readonly RowRun[] {
