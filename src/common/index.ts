@@ -20,7 +20,7 @@ export {
   type WorkerId,
   workerId,
 } from './ids.ts';
-export { mapConcurrently } from './map-concurrently.ts';
+export { mapConcurrently, mapToTheEnd } from './map-concurrently.ts';
 export { nearestName } from './nearest.ts';
 export { Semaphore } from './semaphore.ts';
 export { systemClock, systemRandom } from './system.node.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { mapConcurrently } from './map-concurrently.ts';
+import { canceledError } from './errors.ts';
+import { mapConcurrently, mapToTheEnd } from './map-concurrently.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -31,5 +32,37 @@ describe('mapConcurrently', () => {
     await turn();
     await turn();
     expect(begun).not.toContain(4);
+  });
+});
+
+describe('mapToTheEnd', () => {
+  const { signal } = new AbortController();
+
+  it('keeps the order', async () => {
+    expect(await mapToTheEnd([1, 2, 3], 2, signal, async (item) => item * 2)).toEqual([2, 4, 6]);
+  });
+
+  it('throws the first error when what is under way has ended, and tells it to end', async () => {
+    const ended: string[] = [];
+    const mapping = mapToTheEnd(['fails', 'goes on', 'is never begun'], 2, signal, async (item, until) => {
+      await turn();
+      if (item === 'fails') throw new Error('first');
+      while (!until.aborted) await turn();
+      await turn();
+      ended.push(item);
+      throw new Error('second');
+    });
+    await expect(mapping).rejects.toThrow('first');
+    expect(ended).toEqual(['goes on']);
+  });
+
+  it('throws the reason of its signal', async () => {
+    const controller = new AbortController();
+    const mapping = mapToTheEnd([1], 1, controller.signal, async (_item, until) => {
+      controller.abort(canceledError('enough'));
+      expect(until.aborted).toBe(true);
+      throw new Error('ended');
+    });
+    await expect(mapping).rejects.toMatchObject({ sqlState: '57014', message: 'enough' });
   });
 });

@@ -1,4 +1,4 @@
-import { mapConcurrently, SkeinError, SqlState } from '../common/index.ts';
+import { mapToTheEnd, SkeinError, SqlState } from '../common/index.ts';
 import type { CachedFile, WantedBytes } from '../storage/index.ts';
 
 /** Brings files that do not lie on this machine, and gives others as they are; a RangeCache does. */
@@ -43,9 +43,9 @@ export async function bringFiles(
   };
   const locations = new Map<string, string>();
   try {
-    const here = await mapConcurrently(files, filesAtOnce, async ({ path, bytes, etag }) => {
+    const here = await mapToTheEnd(files, filesAtOnce, signal, async ({ path, bytes, etag }, until) => {
       if (path.startsWith('/')) return { path, bytes };
-      const file = await remoteFiles.open(path, { ...wanted, etag }, signal);
+      const file = await remoteFiles.open(path, { ...wanted, etag }, until);
       opened.push(file);
       locations.set(file.localPath, path);
       return { path: file.localPath, bytes };

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
-import { mapConcurrently, SkeinError, SqlState } from '../common/index.ts';
+import { mapConcurrently, mapToTheEnd, SkeinError, SqlState } from '../common/index.ts';
 import { parquetRowCount } from '../exchange/index.ts';
 import { type Column, type FileScan, type Split, SplitSchema } from '../rpc/index.ts';
 import type { CachedFile } from '../storage/index.ts';
@@ -67,13 +67,14 @@ export class ScanFiles {
       await Promise.all(remote.map((file) => file.release()));
     };
     try {
-      const files = await mapConcurrently(
+      const files = await mapToTheEnd(
         [...splitsByPath(scan.splits)],
         filesAtOnce,
-        async ([path, splits]) => {
+        signal,
+        async ([path, splits], until) => {
           const file = path.startsWith('/')
             ? await this.#local(path, scan)
-            : await this.#remote(path, splits, { scan, columns, remote, signal });
+            : await this.#remote(path, splits, { scan, columns, remote, signal: until });
           return [path, { splits, ...file }] as const;
         },
       );

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
-import { mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
+import { mapToTheEnd, SkeinError, SqlState } from '../../common/index.ts';
 import { parquetRowCount } from '../../exchange/index.ts';
 import {
   type Column,
@@ -88,11 +88,11 @@ export class DeltaFiles {
       const wanted = wantedBytes(delta);
       const stored = storedColumns(columns, delta, wanted.fieldIds !== undefined);
       const byPath = splitsByPath(scan.splits);
-      await mapConcurrently(delta.files, filesAtOnce, async (file) => {
+      await mapToTheEnd(delta.files, filesAtOnce, signal, async (file, until) => {
         const groups = new WantedRowGroups(scan, byPath.get(file.path) ?? [], stored);
-        const localPath = await this.#localPath(file, { ...wanted, groups: groups.choose }, remote, signal);
+        const localPath = await this.#localPath(file, { ...wanted, groups: groups.choose }, remote, until);
         const rows = file.rows === undefined ? await countRows(localPath) : Number(file.rows);
-        const deleted = await this.#deletedRows(delta, file, rows, signal);
+        const deleted = await this.#deletedRows(delta, file, rows, until);
         opened.set(file.path, { file, localPath, rows, deleted, splits: groups.splits });
       });
       return { ...describe(scan, delta, opened, prefix), [Symbol.asyncDispose]: release };

@@ -1,5 +1,4 @@
-import { mapConcurrently, SkeinError, SqlState } from '../../common/index.ts';
-import { abortReason } from '../../rpc/index.ts';
+import { mapToTheEnd, SkeinError, SqlState } from '../../common/index.ts';
 import type { ObjectStore, WrittenFile } from '../../storage/index.ts';
 
 /** The store of a location. @throws SkeinError 42501 where this process may not write there */
@@ -81,29 +80,10 @@ export async function putFiles<T>(
 ): Promise<AttemptFiles> {
   const attempt = new AttemptFiles(store);
   try {
-    await eachToItsEnd(items, signal, (item, until) => put(item, attempt, until));
+    await mapToTheEnd(items, putsAtOnce, signal, (item, until) => put(item, attempt, until));
     return attempt;
   } catch (error) {
     await attempt[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-async function eachToItsEnd<T>(
-  items: readonly T[],
-  signal: AbortSignal,
-  work: (item: T, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const failing = new AbortController();
-  const until = AbortSignal.any([signal, failing.signal]);
-  let failure: { readonly error: unknown } | undefined;
-  await mapConcurrently(items, putsAtOnce, async (item) => {
-    if (until.aborted) return;
-    await work(item, until).catch((error: unknown) => {
-      failure ??= { error };
-      failing.abort();
-    });
-  });
-  if (signal.aborted) throw abortReason(signal);
-  if (failure !== undefined) throw failure.error;
 }
