@@ -117,10 +117,12 @@ export class WarehouseFiles implements CatalogFiles {
   }
 }
 
-/** `*`, `?` and `[a-z]` within a part, `**` for any number of parts. */
+/** `*`, `?` and `[a-z]` within a part, `**` for any number of parts. @throws SkeinError 22023 */
 function globPattern(parts: readonly string[]): RegExp {
-  const last = parts.length - 1;
-  const source = parts.map((part, index) => {
+  // Any number of parts twice over is any number of parts.
+  const distinct = parts.filter((part, index) => part !== '**' || parts[index - 1] !== '**');
+  const last = distinct.length - 1;
+  const source = distinct.map((part, index) => {
     if (part === '**') return index === last ? '.*' : '(?:[^/]+/)*';
     const text = part.replaceAll(
       /\[(!?)([^\]]+)\]|[*?]|[.+^${}()|[\]\\]/g,
@@ -133,5 +135,13 @@ function globPattern(parts: readonly string[]): RegExp {
     );
     return index === last ? text : `${text}/`;
   });
-  return new RegExp(`^${source.join('')}$`, 'u');
+  try {
+    return new RegExp(`^${source.join('')}$`, 'u');
+  } catch (error) {
+    const message = `${parts.join('/')} is no pattern of files`;
+    throw new SkeinError(SqlState.invalidParameterValue, message, {
+      hint: 'Patterns have *, ?, [a-z] and **.',
+      cause: error,
+    });
+  }
 }

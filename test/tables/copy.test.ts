@@ -61,6 +61,14 @@ describe('COPY FROM', () => {
     });
   });
 
+  test('says of a pattern that makes no sense that it is none', async () => {
+    await run('CREATE TABLE unmatched (a INTEGER)');
+    await expect(run("COPY unmatched FROM 'in/[z-a].csv'")).rejects.toMatchObject({
+      sqlState: '22023',
+      message: expect.stringContaining('[z-a].csv'),
+    });
+  });
+
   test('reads JSON by name, and patterns of files', async () => {
     await run(`CREATE TABLE j (a BIGINT, b VARCHAR DEFAULT 'none', s STRUCT(x INTEGER, y VARCHAR))`);
     await mkdir(join(dir, 'in', 'j'));
