@@ -179,29 +179,42 @@ export interface WriterOptions {
 export function writerOptions(kind: FileKind, path: string, options: readonly CopyOption[]): WriterOptions {
   const entries = literals(writeOptions[kind], kind, options);
   const has = (name: string): boolean => entries.some(([known]) => known === name);
-  const ending = /\.(gz|zst)$/i.exec(path)?.[1]?.toLowerCase();
+  const compression = compressionOf(kind, path, options);
   const perThread = entries.some(([name, value]) => name === 'per_thread_output' && value === 'true');
   const by = options.find(({ name }) => name === 'partition_by');
   const file = [
     `FORMAT ${kind}`,
     ...entries.filter(([name]) => !(name in folders)).map(([name, value]) => `${name} ${value}`),
-    ...(kind !== 'parquet' && ending !== undefined && !has('compression')
-      ? [`compression '${ending === 'gz' ? 'gzip' : 'zstd'}'`]
-      : []),
+    ...(compression === undefined || has('compression') ? [] : [`compression '${compression}'`]),
     ...(/\.tsv(\.|$)/i.test(path) && kind === 'csv' && !has('delim') ? [`delim '\t'`] : []),
   ];
   // Each task writes files of its own, whatever PER_THREAD_OUTPUT says.
   const divided = entries.filter(([name]) => name in folders && name !== 'per_thread_output');
   const isDivided = has('file_size_bytes') || by !== undefined;
-  const [, compression = ''] = /\bcompression '(gzip|zstd)'/i.exec(file.join(', ')) ?? [];
-  const compressed = { '': '', gzip: '.gz', zstd: '.zst' }[compression.toLowerCase()] ?? '';
   return {
     file: file.join(', '),
-    extension: kind === 'parquet' ? kind : `${kind}${compressed}`,
+    extension: `${kind}${compression === undefined ? '' : endings[compression]}`,
     folder: isDivided ? divided.map(([name, value]) => `${name} ${value}`).join(', ') : undefined,
     partitionBy: by === undefined ? [] : (itemsOf(by.value) ?? [textOf(by)]),
     isFolder: perThread || isDivided,
   };
+}
+
+const endings = { gzip: '.gz', zstd: '.zst' } as const;
+
+/** Of text: as the options say, else as the path does. */
+function compressionOf(
+  kind: FileKind,
+  path: string,
+  options: readonly CopyOption[],
+): keyof typeof endings | undefined {
+  if (kind === 'parquet') return undefined;
+  const given = options.find(({ name }) => name === 'compression');
+  const wanted = given === undefined ? undefined : textOf(given).toLowerCase();
+  const names = ['gzip', 'zstd'] as const;
+  return names.find((name) =>
+    wanted === undefined ? path.toLowerCase().endsWith(endings[name]) : name === wanted,
+  );
 }
 
 function literals(
