@@ -1,20 +1,6 @@
 import { expect, it } from 'vitest';
 import { BackgroundWork } from './background-work.ts';
 
-it('lets many reads listen to its signal without a warning', async () => {
-  const warnings: string[] = [];
-  const keep = ({ name }: Error): number => warnings.push(name);
-  process.on('warning', keep);
-  const work = new BackgroundWork();
-  work.begin(async (signal) => {
-    for (let read = 0; read < 50; read++) signal.addEventListener('abort', () => read);
-  });
-  await work.close();
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off('warning', keep);
-  expect(warnings).toEqual([]);
-});
-
 it('tells its work to stop when it closes, and waits for it', async () => {
   const work = new BackgroundWork();
   const steps: string[] = [];

@@ -1,15 +1,9 @@
-import { setMaxListeners } from 'node:events';
 import { SkeinError, SqlState } from '../common/index.ts';
 
 /** Work that nobody waits for, until the service closes: then it is told to stop, and waited for. */
 export class BackgroundWork {
   readonly #controller = new AbortController();
   readonly #running = new Set<Promise<void>>();
-
-  constructor() {
-    // Every read of every piece of work listens.
-    setMaxListeners(0, this.#controller.signal);
-  }
 
   /** @param work its errors are nobody's: what it must tell, it tells itself */
   begin(work: (signal: AbortSignal) => Promise<unknown>): void {
