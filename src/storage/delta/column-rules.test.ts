@@ -12,7 +12,6 @@ import {
   withDefault,
   withGeneration,
   withIdentity,
-  withInvariant,
 } from './column-rules.ts';
 import { integer, testField, text } from './test-fields.ts';
 
@@ -22,7 +21,9 @@ describe('columnRules', () => {
   it('reads what it builds', () => {
     const fields = [
       testField('id', scalar('BIGINT'), { nullable: false }),
-      withInvariant(testField('i', integer), 'i > 3'),
+      testField('i', integer, {
+        metadata: { 'delta.invariants': JSON.stringify({ expression: { expression: 'i > 3' } }) },
+      }),
       withGeneration(testField('g', integer), 'i * 2'),
       withDefault(testField('d', text), "'x'"),
       withIdentity(testField('n', scalar('BIGINT')), identity),

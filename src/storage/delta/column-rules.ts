@@ -138,11 +138,6 @@ export function withDefault(field: DeltaField, sql: string | undefined): DeltaFi
   return withMetadata(field, { [defaultKey]: sql });
 }
 
-export function withInvariant(field: DeltaField, sql: string | undefined): DeltaField {
-  const json = sql === undefined ? undefined : JSON.stringify({ expression: { expression: sql } });
-  return withMetadata(field, { [invariantKey]: json });
-}
-
 export function withComment(field: DeltaField, comment: string | undefined): DeltaField {
   return withMetadata(field, { comment });
 }

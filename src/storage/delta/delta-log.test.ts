@@ -113,10 +113,10 @@ describe('the latest snapshot', () => {
     store.gets.length = 0;
     store.lists = 0;
     expect(await log.snapshot()).toBe(first);
-    expect(await log.latestVersion()).toBe(4);
+    expect((await log.snapshot()).version).toBe(4);
     expect([store.gets, store.lists]).toEqual([[], 0]);
     commit(5, [remove('f1'), add('f5')]);
-    expect(await log.latestVersion()).toBe(5);
+    expect((await log.snapshot()).version).toBe(5);
     const next = await log.snapshot();
     expect(paths(next)).toEqual(['f0', 'f2', 'f3', 'f4', 'f5']);
     expect(store.gets).toEqual([commitKey(5)]);
@@ -158,7 +158,7 @@ describe('the latest snapshot', () => {
     const table = new FakeTable();
     table.store.set('_delta_log/_commits/x.json', '');
     expect(await table.log.exists()).toBe(false);
-    await expect(table.log.latestVersion()).rejects.toMatchObject({ sqlState: '42P01' });
+    await expect(table.log.snapshot()).rejects.toMatchObject({ sqlState: '42P01' });
     table.commit(0, creation);
     expect(await table.log.exists()).toBe(true);
   });

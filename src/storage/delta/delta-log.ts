@@ -127,19 +127,6 @@ export class DeltaLog {
     return await waitFor(this.#joinLoad(), signal);
   }
 
-  /** @throws SkeinError 42P01 where there is no table */
-  async latestVersion(signal?: AbortSignal): Promise<number> {
-    const known = this.#latest?.snapshot.version;
-    if (known === undefined)
-      return latestOf(await listFromLastCheckpoint(this.#store, signal), this.location);
-    const [same, next] = await this.#probe(known, signal);
-    if (same && !next) return known;
-    const listing = same
-      ? await listLog(this.#store, known, undefined, signal)
-      : await listFromLastCheckpoint(this.#store, signal);
-    return latestOf(listing, this.location);
-  }
-
   /**
    * The newest commits, newest first.
    * @param limit undefined: all that are there

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scalar } from '../../types/index.ts';
 import type { MetadataAction } from './actions.ts';
-import { withDefault, withGeneration, withIdentity, withInvariant } from './column-rules.ts';
+import { withDefault, withGeneration, withIdentity } from './column-rules.ts';
 import {
   checkWritable,
   isActive,
@@ -54,7 +54,9 @@ describe('neededFeatures', () => {
     const identity = { start: 1n, step: 1n, highWaterMark: undefined, allowExplicitInsert: false };
     const nested = testField('n', { kind: 'list', element: scalar('TIMESTAMP') });
     const fields = [
-      withInvariant(plain, 'a > 3'),
+      testField('a', integer, {
+        metadata: { 'delta.invariants': JSON.stringify({ expression: { expression: 'a > 3' } }) },
+      }),
       withGeneration(testField('g', integer), 'a + 1'),
       withDefault(testField('d', text), "'x'"),
       withIdentity(testField('i', scalar('BIGINT')), identity),

@@ -153,7 +153,7 @@ export class RangeCache {
     }
   }
 
-  /** Bytes of an object that are here: where its splits had better go. */
+  /** Bytes of an object that are here: what eviction left of it. */
   cachedBytes(location: string): number {
     return this.#objects.get(location)?.cachedBytes ?? 0;
   }
